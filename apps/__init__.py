@@ -1,0 +1,1 @@
+"""The applications of FairMind: `apps.ml`, the machine-learning side."""

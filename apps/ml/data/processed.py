@@ -1,0 +1,170 @@
+"""The language between the stages: what `data_processing` promises and everybody downstream reads.
+
+`artifacts/01_processed/` holds `schema.json` (a :class:`ProcessedSchema`) and one Parquet file per split. A split's
+columns are the feature columns under their own names, then reserved columns with the prefix `fairmind:`:
+`fairmind:row` (number of the row in the source, from 0), `fairmind:label` (1 = the positive event), and, per sensitive
+attribute, `fairmind:group:<attribute>` (the group's name, `unknown` where the value is missing), and, per held-out
+column, `fairmind:held_out:<column>`. No source column may start with that prefix.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from apps.ml.errors import DataError
+from apps.ml.files import read_json, write_json, write_parquet
+
+RESERVED = "fairmind:"
+ROW = "fairmind:row"
+LABEL = "fairmind:label"
+GROUP = "fairmind:group:"
+HELD_OUT = "fairmind:held_out:"
+UNKNOWN_GROUP = "unknown"
+FORMAT = 1
+
+Kind = Literal["numeric", "boolean", "categorical"]
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """One feature column.
+
+    `kind` decides the dtype in the Parquet files and in a request: numeric → float64 (NaN = missing), boolean →
+    float64 of 0, 1 or NaN, categorical → str (NaN = missing). `integer` tells that whole numbers are expected.
+    `categories` are the declared ones (categorical only; empty: open). `sensitive`: the column carries a sensitive
+    attribute.
+    """
+
+    name: str
+    kind: Kind
+    integer: bool = False
+    nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    sensitive: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class AttributeSchema:
+    """One sensitive attribute or intersection: its source columns and the names of its groups, in display order."""
+
+    name: str
+    columns: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProcessedSchema:
+    """What one run of `data_processing` produced.
+
+    `favourable` says whether the positive event (label 1) or its absence is good for the person.
+    `positive_name` and `negative_name` are words for reports. `rows` counts rows per split.
+    """
+
+    dataset: str
+    title: str
+    split: str
+    columns: tuple[ColumnSchema, ...]
+    attributes: tuple[AttributeSchema, ...]
+    held_out: tuple[str, ...]
+    favourable: Literal["positive", "negative"]
+    positive_name: str
+    negative_name: str
+    rows: dict[str, int] = field(default_factory=dict)
+    licence: str = ""
+    known_faults: tuple[str, ...] = ()
+    leave_out: dict[str, str] = field(default_factory=dict)
+    source_digest: str = ""
+
+    def feature_columns(self, use_sensitive: bool) -> tuple[ColumnSchema, ...]:
+        """Columns that may enter a model; sensitive ones only when asked for."""
+        return tuple(column for column in self.columns if use_sensitive or not column.sensitive)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready content, with the number of the format."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @staticmethod
+    def from_dict(content: dict[str, Any]) -> "ProcessedSchema":
+        """Inverse of :meth:`to_dict`."""
+        values = {key: value for key, value in content.items() if key != "format"}
+        values["columns"] = tuple(column_from_dict(column) for column in values["columns"])
+        values["attributes"] = tuple(
+            AttributeSchema(entry["name"], tuple(entry["columns"]), tuple(entry["groups"]))
+            for entry in values["attributes"]
+        )
+        values["held_out"] = tuple(values["held_out"])
+        values["known_faults"] = tuple(values["known_faults"])
+        return ProcessedSchema(**values)
+
+
+def column_from_dict(content: dict[str, Any]) -> ColumnSchema:
+    """Rebuild a :class:`ColumnSchema` from its JSON form."""
+    return ColumnSchema(**{**content, "categories": tuple(content["categories"])})
+
+
+@dataclass(frozen=True)
+class ProcessedSplit:
+    """The rows of one split, all parts aligned by position.
+
+    `features`: data frame [n, columns]; `labels`: int8 [n] of 0 and 1; `groups`: data frame [n, attributes] of group
+    names; `rows`: int64 [n], number in the source; `held_out`: data frame [n, held-out columns].
+    """
+
+    features: pd.DataFrame
+    labels: npt.NDArray[np.int8]
+    groups: pd.DataFrame
+    rows: npt.NDArray[np.int64]
+    held_out: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def write_schema(folder: Path, schema: ProcessedSchema) -> None:
+    """Write `schema.json` into the processed folder."""
+    write_json(folder / "schema.json", schema.to_dict())
+
+
+def read_schema(folder: Path) -> ProcessedSchema:
+    """Read `schema.json` from the processed folder."""
+    return ProcessedSchema.from_dict(read_json(folder / "schema.json"))
+
+
+def write_split(folder: Path, name: str, split: ProcessedSplit) -> None:
+    """Write one split as Parquet, reserved columns last."""
+    frame = split.features.reset_index(drop=True).copy()
+    frame[ROW] = split.rows
+    frame[LABEL] = split.labels
+    for attribute in split.groups.columns:
+        frame[GROUP + str(attribute)] = split.groups[attribute].to_numpy()
+    for column in split.held_out.columns:
+        frame[HELD_OUT + str(column)] = split.held_out[column].to_numpy()
+    write_parquet(folder / f"{name}.parquet", frame)
+
+
+def read_split(folder: Path, name: str) -> ProcessedSplit:
+    """Read one split written by :func:`write_split`."""
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Run `dvc repro` so that data_processing writes it.")
+    frame = pd.read_parquet(path)
+    features = frame[[column for column in frame.columns if not column.startswith(RESERVED)]]
+    return ProcessedSplit(
+        features=features,
+        labels=frame[LABEL].to_numpy(dtype=np.int8),
+        groups=_part(frame, GROUP),
+        rows=frame[ROW].to_numpy(dtype=np.int64),
+        held_out=_part(frame, HELD_OUT),
+    )
+
+
+def _part(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    names = [column for column in frame.columns if column.startswith(prefix)]
+    return frame[names].rename(columns=lambda column: column.removeprefix(prefix))
