@@ -1,0 +1,85 @@
+# FairMind ML. `make help` lists the commands; every target that needs the environment makes it first.
+
+PYTHON ?= python3.11
+VENV := .venv
+READY := $(VENV)/.ready
+BOOTSTRAP_LOCK := mlops/environment/requirements.lock
+PYTEST_WORKERS ?= 2
+MLFLOW_PORT ?= 5000
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export UV_COMPILE_BYTECODE := 1
+export UV_NO_CONFIG := 1
+export UV_NO_PROGRESS := 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml $(BOOTSTRAP_LOCK)
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(BOOTSTRAP_LOCK)
+	@$(VENV)/bin/uv pip install --quiet --require-hashes -r requirements.lock
+	@$(VENV)/bin/uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: environment
+environment: $(READY) ## Make the virtual environment from the lock files
+
+.PHONY: reproduce
+reproduce: $(READY) ## Run the whole pipeline and print the results
+	dvc repro
+	fairmind models publish
+	fairmind results
+
+.PHONY: test
+test: $(READY) ## Run every test but the slow ones
+	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadgroup
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run the full-size checks
+	python -m pytest -m slow
+
+.PHONY: check
+check: $(READY) ## Check style, types and the direction of imports
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+.PHONY: format
+format: $(READY) ## Put the code into shape
+	ruff check --fix .
+	ruff format .
+
+.PHONY: serve
+serve: $(READY) ## Serve the champion over HTTP
+	fairmind serve
+
+.PHONY: mlflow
+mlflow: $(READY) ## Open the tracking store in MLflow's own interface
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port $(MLFLOW_PORT) \
+		--backend-store-uri sqlite:///$(CURDIR)/mlflow.db --default-artifact-root $(CURDIR)/mlartifacts
+
+.PHONY: benchmark
+benchmark: $(READY) ## Time the pipeline against one straight script, paired in one run
+	python -m tests.benchmark.pipeline_against_script
+
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11
+
+.PHONY: lock
+lock: $(READY) ## Resolve the dependencies anew into the lock files
+	$(COMPILE) pyproject.toml --extra ml --extra serving --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra serving --output-file mlops/deployment/requirements.lock
+	$(COMPILE) pyproject.toml --extra backend --output-file mlops/environment/backend.requirements.lock
+	$(COMPILE) pyproject.toml --extra ml --extra distributed --output-file mlops/environment/distributed.requirements.lock
+	$(COMPILE) mlops/environment/requirements.in --output-file $(BOOTSTRAP_LOCK)
+
+.PHONY: clean
+clean: ## Remove the environment and the caches of tools (never artifacts or the tracking store)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

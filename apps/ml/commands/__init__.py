@@ -1,0 +1,1 @@
+"""The subcommands of `fairmind`: one module per noun or verb; they parse, call and print, and hold no logic."""
