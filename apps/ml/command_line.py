@@ -17,7 +17,10 @@ GROUPS = {
     "models": "The registry: versions, aliases, gates, lineage.",
     "runs": "Tracked runs, side by side.",
 }
-SINGLE_COMMANDS = {"serve": "Answer prediction requests over HTTP from a registered model."}
+SINGLE_COMMANDS = {
+    "results": "What the pipeline measured last, as one table.",
+    "serve": "Answer prediction requests over HTTP from a registered model.",
+}
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:

@@ -1,0 +1,86 @@
+"""`fairmind results`: what the pipeline measured last, as one table."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from apps.ml.artifact_paths import METRICS, ArtifactPaths
+from apps.ml.errors import BadInputError
+from apps.ml.files import read_json
+
+VERDICT_STYLE = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
+
+def results(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False) -> None:
+    """Print performance, fairness and gates of the last pipeline run, and where the report is."""
+    paths = ArtifactPaths()
+    metrics = {name: _read(paths.metric(name)) for name in METRICS}
+    if as_json:
+        print(json.dumps({"report": str(paths.report), **metrics}, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(performance_table(metrics["performance"]))
+    console.print(fairness_table(metrics["fairness"]))
+    console.print(gates_table(metrics["registration"]))
+    console.print(f"Report: {paths.report}    Model card: {paths.model_card}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise BadInputError(f"{path} does not exist. Run `make reproduce` or `dvc repro` first.")
+    content: dict[str, Any] = read_json(path)
+    return content
+
+
+def performance_table(performance: dict[str, Any]) -> Table:
+    """One row per measurement, with its interval."""
+    table = Table(title=f"Performance on {performance['rows']} test rows", title_justify="left")
+    _columns(table, "metric")
+    for name, measurement in _measurements(performance):
+        table.add_row(name, *_cells(measurement))
+    return table
+
+
+def fairness_table(fairness: dict[str, Any]) -> Table:
+    """One row per attribute and gap, with its interval."""
+    table = Table(title="Fairness on the same rows", title_justify="left")
+    _columns(table, "attribute", "metric")
+    for attribute, content in fairness.items():
+        if isinstance(content, dict):
+            for name, measurement in _measurements(content):
+                table.add_row(attribute, name, *_cells(measurement))
+    return table
+
+
+def gates_table(registration: dict[str, Any]) -> Table:
+    """One row per gate with verdict and reason."""
+    table = Table(title=f"Gates: {registration['verdict']}", title_justify="left")
+    for heading in ("gate", "verdict", "reason"):
+        table.add_column(heading, overflow="fold")
+    for name, gate in registration["gates"].items():
+        style = VERDICT_STYLE[gate["verdict"]]
+        table.add_row(name, f"[{style}]{gate['verdict']}[/{style}]", gate["reason"])
+    return table
+
+
+def _columns(table: Table, *labels: str) -> None:
+    for label in labels:
+        table.add_column(label)
+    table.add_column("value", justify="right")
+    table.add_column("interval", justify="right")
+    table.add_column("rows", justify="right")
+
+
+def _measurements(section: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, entry) for name, entry in section.items() if isinstance(entry, dict) and "value" in entry]
+
+
+def _cells(measurement: dict[str, Any]) -> tuple[str, str, str]:
+    if measurement["value"] is None:
+        return ("undefined", measurement.get("undefined", ""), str(measurement["n"]))
+    interval = f"{measurement['lower']:.4f} to {measurement['upper']:.4f}" if "lower" in measurement else ""
+    return (f"{measurement['value']:.4f}", interval, str(measurement["n"]))
