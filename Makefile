@@ -56,6 +56,10 @@ format: $(READY) ## Put the code into shape
 	ruff check --fix .
 	ruff format .
 
+.PHONY: docs
+docs: $(READY) ## Write the generated documents anew
+	python -m tests.architecture.parameters_document
+
 .PHONY: serve
 serve: $(READY) ## Serve the champion over HTTP
 	fairmind serve
