@@ -160,6 +160,8 @@ class SensitiveAttribute(Section):
     `groups`: group name → values (categories). A value in no group belongs to `other` if that is set, else it is an
     error. `bands`: ascending lower bounds of a numeric column: [25, 40] gives `<25`, `25-39` (whole numbers), `>=40`.
     Neither: every category is a group. A missing value is always the group `unknown`.
+    `feature_because`: the column may also enter the model, and why; without it only
+    `feature_engineering.use_sensitive` lets it in.
     """
 
     column: ColumnName | None = None
@@ -167,6 +169,7 @@ class SensitiveAttribute(Section):
     other: Text | None = None
     bands: tuple[float, ...] = ()
     intersection: tuple[Name, ...] = ()
+    feature_because: Text | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "SensitiveAttribute":
