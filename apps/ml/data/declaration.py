@@ -85,7 +85,7 @@ class Reading(Section):
     """
 
     format: Literal["csv", "parquet"] = "csv"
-    separator: Annotated[str, StringConstraints(min_length=1)] = ","
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
     header: bool = True
     names: tuple[ColumnName, ...] = ()

@@ -24,6 +24,8 @@ LABEL = "fairmind:label"
 GROUP = "fairmind:group:"
 HELD_OUT = "fairmind:held_out:"
 UNKNOWN_GROUP = "unknown"
+JOINED_BY = " × "
+"""Stands between the parts of an intersection's group name."""
 FORMAT = 1
 
 Kind = Literal["numeric", "boolean", "categorical"]
@@ -102,6 +104,11 @@ class ProcessedSchema:
         values["held_out"] = tuple(values["held_out"])
         values["known_faults"] = tuple(values["known_faults"])
         return ProcessedSchema(**values)
+
+
+def is_unknown_group(name: str) -> bool:
+    """Whether a group holds people whose sensitive value, or some part of an intersection, is missing."""
+    return UNKNOWN_GROUP in name.split(JOINED_BY)
 
 
 def column_from_dict(content: dict[str, Any]) -> ColumnSchema:

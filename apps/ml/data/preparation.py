@@ -1,0 +1,203 @@
+"""From raw rows to the splits that every later stage reads, or a list of everything that is wrong with them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from apps.ml.data.consistency import feature_columns
+from apps.ml.data.declaration import Column, Declaration, Split
+from apps.ml.data.declared_rows import DeclaredRows, split_keys
+from apps.ml.data.examination import Examination, examine
+from apps.ml.data.processed import ColumnSchema, Kind, ProcessedSchema, ProcessedSplit
+from apps.ml.data.profile import label_shares, profile
+from apps.ml.data.sensitive import attribute_schemas, sensitive_columns
+from apps.ml.data.sources.raw_table import RawTable
+from apps.ml.data.splits import Parts, divide
+from apps.ml.errors import DataError, Finding, ParameterError
+from apps.ml.parameters import DataProcessing, nearest_name
+
+KINDS: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "boolean": "boolean", "category": "categorical"}
+CHECK_SEED = 0
+"""`check` draws its splits with this seed; only their feasibility is asked."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `data_processing` writes.
+
+    `splits`: train, validation, test. `quality`: content of reports/metrics/data_quality.json. `quarantined`: rows as
+    read with their reasons, None where none was set aside.
+    """
+
+    splits: dict[str, ProcessedSplit]
+    schema: ProcessedSchema
+    quality: dict[str, Any]
+    quarantined: pd.DataFrame | None
+
+
+def prepare(declaration: Declaration, raw: RawTable, parameters: DataProcessing) -> Prepared:
+    """Return the splits, their schema and the quality report of a data set.
+
+    Raises
+    ------
+    ParameterError
+        The declaration has no split of that name.
+    DeclarationError
+        The declaration contradicts itself.
+    DataError
+        The rows break a promise; `findings` lists every broken one.
+    """
+    name = chosen_split(declaration, parameters.split)
+    examined = examine(declaration, raw)
+    _require(declaration, examined.findings)
+    split = declaration.splits[name]
+    table = examined.table
+    parts = _divided(split, table, parameters.seed)
+    return Prepared(
+        splits={part: _processed(declaration, table.take(positions)) for part, positions in parts.items()},
+        schema=_schema(declaration, name, table, parts, raw.digest),
+        quality=_quality(declaration, name, examined, parts),
+        quarantined=examined.quarantined,
+    )
+
+
+def check(declaration: Declaration) -> tuple[Finding, ...]:
+    """Read a data set's rows and return every promise that they break, over all declared splits.
+
+    Raises
+    ------
+    SourceError, ServiceUnavailableError
+        The rows cannot be had.
+    DeclarationError
+        The declaration contradicts itself.
+    """
+    from apps.ml.data.sources import read_raw
+
+    examined = examine(declaration, read_raw(declaration))
+    if examined.findings:
+        return examined.findings
+    return tuple(
+        finding for name in declaration.splits for finding in _split_findings(name, declaration, examined.table)
+    )
+
+
+def chosen_split(declaration: Declaration, name: str) -> str:
+    """Return the name of the split that params.yaml asks for; `default` is the declaration's own choice."""
+    if name == "default":
+        return declaration.default_split
+    if name not in declaration.splits:
+        hint = nearest_name(name, ["default", *declaration.splits])
+        raise ParameterError(
+            f"data_processing.split: data set '{declaration.name}' has no split '{name}'{hint}. Mend params.yaml."
+        )
+    return name
+
+
+def _require(declaration: Declaration, findings: tuple[Finding, ...]) -> None:
+    if findings:
+        count = f"{len(findings)} promise{'s' if len(findings) != 1 else ''}"
+        raise DataError(
+            f"the rows of data set '{declaration.name}' break {count}; nothing was written. "
+            "Mend the source, or the declaration where it promises too much:",
+            findings,
+        )
+
+
+def _divided(split: Split, table: DeclaredRows, seed: int) -> Parts:
+    return divide(split, _labels(table), split_keys(split, table), seed)
+
+
+def _split_findings(name: str, declaration: Declaration, table: DeclaredRows) -> tuple[Finding, ...]:
+    try:
+        _divided(declaration.splits[name], table, CHECK_SEED)
+    except DataError as error:
+        return tuple(
+            Finding(one.code, f"split '{name}': {one.message}", one.column, one.rows, one.expected)
+            for one in error.findings
+        )
+    return ()
+
+
+def _labels(table: DeclaredRows) -> np.ndarray[Any, np.dtype[np.int8]]:
+    if table.labels is None:
+        raise DataError("the label column is absent; name it under `label.column` of the declaration.")
+    return table.labels.astype(np.int8)
+
+
+def _processed(declaration: Declaration, table: DeclaredRows) -> ProcessedSplit:
+    frame = table.typed.frame
+    return ProcessedSplit(
+        features=frame[list(feature_columns(declaration))],
+        labels=_labels(table),
+        groups=table.groups.names,
+        rows=table.rows,
+        held_out=frame[list(declaration.held_out)],
+    )
+
+
+def _schema(declaration: Declaration, split: str, table: DeclaredRows, parts: Parts, digest: str) -> ProcessedSchema:
+    sensitive = sensitive_columns(declaration)
+    return ProcessedSchema(
+        dataset=declaration.name,
+        title=declaration.title,
+        split=split,
+        columns=tuple(
+            _column(name, column, name in sensitive) for name, column in feature_columns(declaration).items()
+        ),
+        attributes=attribute_schemas(declaration, table.groups.names),
+        held_out=tuple(declaration.held_out),
+        favourable=declaration.label.favourable,
+        positive_name=declaration.label.positive_name,
+        negative_name=declaration.label.negative_name,
+        rows={name: len(positions) for name, positions in parts.items()},
+        licence=declaration.licence,
+        known_faults=declaration.known_faults,
+        leave_out=dict(declaration.leave_out),
+        source_digest=digest,
+    )
+
+
+def _column(name: str, column: Column, sensitive: bool) -> ColumnSchema:
+    return ColumnSchema(
+        name=name,
+        kind=KINDS[column.type],
+        integer=column.type == "integer",
+        nullable=column.missing_at_most > 0,
+        minimum=column.minimum,
+        maximum=column.maximum,
+        categories=column.categories,
+        sensitive=sensitive,
+        description=column.description,
+    )
+
+
+def _quality(declaration: Declaration, split: str, examined: Examination, parts: Parts) -> dict[str, Any]:
+    """Assemble data_quality.json; lists hold what `dvc metrics show` should not spread over hundreds of columns."""
+    table, validation = examined.table, examined.validation
+    return {
+        "findings": len(examined.findings),
+        "dataset": declaration.name,
+        "split": split,
+        "rows": {
+            "read": examined.read,
+            "filtered_out": sum(one.rows for one in examined.filters),
+            "quarantined": len(examined.aside.positions),
+            **{name: len(positions) for name, positions in parts.items()},
+        },
+        "expectations": {"checked": len(validation.judgements), "passed": validation.passed},
+        "label_share": label_shares(_labels(table), parts),
+        "filters": [{"column": one.column, "reason": one.reason, "rows": one.rows} for one in examined.filters],
+        "quarantine": [{"reason": reason, "rows": rows} for reason, rows in examined.aside.counts.items()],
+        "promises": [
+            {
+                "code": one.promise.code,
+                "subject": one.promise.subject,
+                "expected": one.promise.expected,
+                "kept": one.kept,
+            }
+            for one in validation.judgements
+        ],
+        "profile": profile(declaration, table),
+    }

@@ -1,0 +1,117 @@
+"""Where a served model comes from: a registry address or the folder of a bundle."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from apps.ml.artifact_paths import PARAMETERS_FILE
+from apps.ml.deployment import registry_versions
+from apps.ml.deployment.served_model import ServedModel
+from apps.ml.errors import BadInputError, BundleError
+from apps.ml.files import sha256_of_file
+from apps.ml.models.bundle import read_bundle
+from apps.ml.models.bundle_files import MANIFEST_FILE
+from apps.ml.parameters import read_parameters
+
+MODEL_VARIABLE = "FAIRMIND_MODEL"
+SCHEME = "models:/"
+FORMS = f"{SCHEME}<name>@<alias>, {SCHEME}<name>/<version> or the folder of a bundle"
+REGISTERED = re.compile(r"models:/+(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
+BUNDLE_IN_MODEL = Path("artifacts", "bundle")
+
+
+class ModelSource(Protocol):
+    """Something that a served model can be loaded from, again and again."""
+
+    @property
+    def address(self) -> str:
+        """How people write this source."""
+
+    def load(self) -> ServedModel:
+        """Load and verify the model; golden rows included.
+
+        Raises
+        ------
+        RegistryError
+            The registry has no such model, version or alias.
+        BundleError
+            What was found is not a bundle, is damaged or does not reproduce its golden rows.
+        ServiceUnavailableError
+            The registry does not answer.
+        """
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """A bundle's folder, or the folder of an MLflow model that holds a bundle."""
+
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        """The folder as it was given."""
+        return str(self.folder)
+
+    def load(self) -> ServedModel:
+        """See :meth:`ModelSource.load`."""
+        bundle_folder = find_bundle(self.folder)
+        bundle = read_bundle(bundle_folder)
+        return ServedModel(
+            name=bundle.info.dataset,
+            version=None,
+            alias=None,
+            evidence=None,
+            evidence_missing="the model was loaded from a folder; a version of the registry carries its evidence",
+            bundle_digest=sha256_of_file(bundle_folder / MANIFEST_FILE),
+            bundle=bundle,
+        )
+
+
+@dataclass(frozen=True)
+class RegistrySource:
+    """A version or an alias in the registry; exactly one of `version` and `alias` is given."""
+
+    name: str
+    version: str | None = None
+    alias: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The registry address."""
+        return f"{SCHEME}{self.name}@{self.alias}" if self.alias else f"{SCHEME}{self.name}/{self.version}"
+
+    def load(self) -> ServedModel:
+        """See :meth:`ModelSource.load`. An alias is resolved once, to the version that is then named everywhere."""
+        version = registry_versions.find_version(self.name, self.version, self.alias)
+        with registry_versions.downloaded_model(version) as folder:
+            bundle_folder = find_bundle(folder)
+            bundle = read_bundle(bundle_folder)
+            digest = sha256_of_file(bundle_folder / MANIFEST_FILE)
+        missing = None if version.evidence else f"the version has no tag {registry_versions.EVIDENCE_TAG}"
+        return ServedModel(self.name, version.number, self.alias, version.evidence, missing, digest, bundle)
+
+
+def model_source(address: str) -> ModelSource:
+    """Turn what a person wrote into a source; :class:`BadInputError` for a registry address of another form."""
+    if not address.startswith(SCHEME):
+        return FolderSource(Path(address))
+    match = REGISTERED.fullmatch(address)
+    if match is None:
+        raise BadInputError(f"'{address}' is not an address of a model. Write {FORMS}.")
+    return RegistrySource(match["name"], match["version"], match["alias"])
+
+
+def default_address() -> str:
+    """Return FAIRMIND_MODEL, or the champion of the data set that params.yaml in the current folder names."""
+    named = os.environ.get(MODEL_VARIABLE)
+    return named or f"{SCHEME}{read_parameters(PARAMETERS_FILE).data_processing.dataset}@champion"
+
+
+def find_bundle(folder: Path) -> Path:
+    """Return the bundle in `folder`: the folder itself, or the bundle inside an MLflow model."""
+    for candidate in (folder, folder / BUNDLE_IN_MODEL):
+        if (candidate / MANIFEST_FILE).is_file():
+            return candidate
+    raise BundleError(f"{folder} holds no bundle: there is no {MANIFEST_FILE}. Name {FORMS}.")

@@ -1,0 +1,109 @@
+"""Reading the MLflow registry: which version an address means, and its files. Nothing here writes."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from apps.ml.errors import RegistryError, ServiceUnavailableError
+from apps.ml.tracking_address import SQLITE, TRACKING_VARIABLE, printable, require_reachable, tracking_address
+
+EVIDENCE_TAG = "fairmind.evidence"
+BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+"""MLflow by itself asks seven times and waits two minutes each; a server that starts must say soon that it cannot."""
+
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version of the registry. `evidence` is the digest in its tag, or None."""
+
+    name: str
+    number: str
+    evidence: str | None
+    files: str
+
+
+def find_version(name: str, version: str | None, alias: str | None) -> RegisteredVersion:
+    """Resolve an alias, or look a version up.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model, version or alias.
+    ServiceUnavailableError
+        The registry does not answer.
+    """
+    wanted = f"alias '{alias}'" if alias else f"version {version}"
+    client = _client(f"model '{name}' with {wanted}")
+    with _registry_failures(name, wanted):
+        found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
+        files = client.get_model_version_download_uri(name, found.version)
+    return RegisteredVersion(name, str(found.version), found.tags.get(EVIDENCE_TAG), files)
+
+
+@contextmanager
+def downloaded_model(version: RegisteredVersion) -> Iterator[Path]:
+    """Yield a temporary folder with the files of a version's MLflow model; it is removed afterwards."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory(prefix="fairmind-model-") as folder:
+        with _registry_failures(version.name, f"version {version.number}"):
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=version.files, dst_path=folder, tracking_uri=tracking_address()
+            )
+        yield Path(path)
+
+
+def _client(wanted: str) -> Any:
+    """A client of the registry that answers soon; an SQLite file that does not exist is not created by asking."""
+    address = tracking_address()
+    if address.startswith(SQLITE) and not Path(address.removeprefix(SQLITE)).is_file():
+        raise RegistryError(
+            f"There is no {wanted}: no registry exists at {address}. Run `make reproduce` or `dvc repro` to train and "
+            f"register one, or set {TRACKING_VARIABLE}."
+        )
+    require_reachable(address)
+    for variable, value in BRIEF.items():
+        os.environ.setdefault(variable, value)
+    import mlflow
+
+    with _registry_failures():
+        return mlflow.MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+@contextmanager
+def _registry_failures(name: str | None = None, wanted: str = "") -> Iterator[None]:
+    """Turn failures of MLflow and of its database into ours.
+
+    Where a version of model `name` is asked for, an absent one is the caller's matter; the rest is the registry's.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except MlflowException as error:
+        if name is not None and error.error_code in ABSENT:
+            _refuse_absent(name, wanted)
+        _refuse_unanswered(error)
+    except (OSError, SQLAlchemyError) as error:
+        _refuse_unanswered(error)
+
+
+def _refuse_absent(name: str, wanted: str) -> NoReturn:
+    raise RegistryError(
+        f"The registry at {printable(tracking_address())} has no model '{name}' with {wanted}. `fairmind models list` "
+        f"shows what there is; `fairmind models promote {name} <version>` makes a version the champion."
+    ) from None
+
+
+def _refuse_unanswered(error: Exception) -> NoReturn:
+    raise ServiceUnavailableError(
+        f"The registry at {printable(tracking_address())} does not answer as one ({type(error).__name__}). Start or "
+        f"mend it, or set {TRACKING_VARIABLE} to one that runs."
+    ) from error

@@ -1,0 +1,115 @@
+"""The shapes of the native answers, as the OpenAPI document shows them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JsonType = Literal["integer", "number", "boolean", "string"]
+
+
+class Shape(BaseModel):
+    """A JSON object of the native protocol."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Misfit(Shape):
+    """One thing that does not fit. `row` counts from 0 in `instances`; null where no single row is meant."""
+
+    row: int | None = Field(default=None, ge=0)
+    column: str | None = None
+    problem: str
+    expected: str | None = None
+
+
+class ErrorBody(Shape):
+    """`code` is stable and meant for programs; `message` is for people and ends with the act that repairs it."""
+
+    code: str
+    message: str
+    findings: list[Misfit] = []
+
+
+class ErrorAnswer(Shape):
+    """Every error of every path has this shape."""
+
+    error: ErrorBody
+
+
+class Prediction(Shape):
+    """The answer to one row, in the order of the rows.
+
+    `score` is the probability of the positive event; `decision` is 1 where `score >= threshold`, else 0.
+    """
+
+    id: str = Field(description="Names this one answer for ever (UUID, version 7).")
+    score: float = Field(ge=0, le=1)
+    decision: Literal[0, 1]
+    threshold: float = Field(ge=0, le=1)
+
+
+class PredictionAnswer(Shape):
+    """`version` and `evidence` are null where a model is served from a folder and not from the registry."""
+
+    model: str
+    version: str | None
+    evidence: str | None = Field(description="Digest of the evidence that was measured for this version.")
+    predictions: list[Prediction]
+
+
+class ColumnDescription(Shape):
+    """One column of the signature. `minimum`, `maximum` and `categories` are what training data were held to."""
+
+    name: str
+    type: JsonType
+    nullable: bool
+    description: str
+    minimum: float | None
+    maximum: float | None
+    categories: list[str]
+    sensitive: bool
+
+
+class ModelDescription(Shape):
+    """What is served and what its decisions mean."""
+
+    name: str
+    version: str | None
+    alias: str | None
+    evidence: str | None
+    evidence_missing: str | None = Field(description="Why there is no evidence digest; null where there is one.")
+    bundle: str = Field(description="sha256 of the bundle's manifest, which holds the sha256 of every file.")
+    title: str
+    estimator: str
+    threshold: float
+    threshold_rule: str
+    favourable: Literal["positive", "negative"] = Field(
+        description="Whether the positive event (decision 1) or its absence is good for the person."
+    )
+    positive_name: str
+    negative_name: str
+    training_rows: int
+    uses_sensitive: bool
+    columns: list[ColumnDescription]
+
+
+class ModelList(Shape):
+    """The served models; empty until one is loaded."""
+
+    models: list[ModelDescription]
+
+
+class Health(Shape):
+    """The process is alive; this says nothing about the model."""
+
+    status: Literal["alive"]
+
+
+class Readiness(Shape):
+    """Whether predictions are answered, and if not, why."""
+
+    ready: bool
+    state: Literal["loading", "ready", "failed"]
+    reason: str | None
+    model: str | None
+    version: str | None

@@ -1,0 +1,72 @@
+"""The report: one self-contained page, rendered from the evidence record and its pictures."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apps.ml.evaluation.documents import words
+from apps.ml.evaluation.documents.summary import headlines, limits
+from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot as the page shows it: title, description, data address, size in pixels, and whether it may scroll."""
+
+    title: str
+    description: str
+    address: str
+    width: int
+    height: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether panels stand side by side, so that a phone scrolls rather than shrinks it."""
+        return self.width > WIDTH * DPI + 1
+
+
+def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    record : mapping
+        The evidence record.
+    plots : sequence of Plot
+        Those of :func:`~apps.ml.evaluation.plots.drawing.draw_all`; one that is missing is left out.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "threshold": words.threshold,
+        "count_of": words.count,
+        "interval": words.interval,
+        "spoken": words.spoken,
+        "estimator": words.estimator,
+    }
+    return environment.get_template("report.html.j2").render(
+        record=record,
+        headlines=headlines(record),
+        limits=limits(record),
+        pictures={plot.name: _picture(plot) for plot in plots},
+        words=words,
+    )
+
+
+def _picture(plot: Plot) -> Picture:
+    width, height = (int.from_bytes(plot.png[start : start + 4], "big") for start in (16, 20))
+    address = "data:image/png;base64," + base64.b64encode(plot.png).decode("ascii")
+    return Picture(plot.title, plot.description, address, width, height)

@@ -1,0 +1,91 @@
+"""What a reader should see first: headline numbers and everything that limits them, found in the record."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.ml.evaluation.documents.words import COMPARISONS, PERFORMANCE, count, spoken
+
+HEADLINE_PERFORMANCE = ("roc_auc", "accuracy", "calibration_error")
+HEADLINE_FAIRNESS = {"demographic_parity_ratio": min, "equal_opportunity_difference": max}
+"""Comparison → which of the attributes' values is the worst."""
+
+LITTLE_FIT = 0.5
+"""R² under which a local linear surrogate explains less than half of the score's variation around a row."""
+
+
+MOST_NAMED = 8
+"""Groups that one sentence names at most."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One number of the overview: its name, the measurement and where it was found."""
+
+    name: str
+    meaning: str
+    measured: Mapping[str, Any]
+    where: str
+
+
+def headlines(record: Mapping[str, Any]) -> list[Headline]:
+    """Return ranking, accuracy and calibration, then the worst attribute of two comparisons."""
+    found = [
+        Headline(PERFORMANCE[name].name, PERFORMANCE[name].meaning, record["performance"][name], "all test rows")
+        for name in HEADLINE_PERFORMANCE
+        if name in record["performance"]
+    ]
+    return found + [line for name in HEADLINE_FAIRNESS if (line := _worst(name, record["fairness"])) is not None]
+
+
+def limits(record: Mapping[str, Any]) -> list[str]:
+    """Return sentences about what the numbers of this record cannot carry: undefined, not judged, poorly fitted."""
+    return [*_undefined_performance(record), *_fairness_limits(record["fairness"]), *_explanation_limits(record)]
+
+
+def _worst(name: str, fairness: Mapping[str, Any]) -> Headline | None:
+    values = {a: part[name] for a, part in fairness.items() if name in part}
+    if not values:
+        return None
+    missing = [attribute for attribute, measured in values.items() if measured["value"] is None]
+    defined = {attribute: measured for attribute, measured in values.items() if measured["value"] is not None}
+    if not defined:
+        return Headline(COMPARISONS[name].name, COMPARISONS[name].meaning, values[missing[0]], spoken(missing[0]))
+    worst = HEADLINE_FAIRNESS[name](defined, key=lambda attribute: defined[attribute]["value"])
+    where = f"worst attribute: {spoken(worst)}"
+    if missing:
+        where += f"; undefined for {', '.join(map(spoken, missing))}"
+    return Headline(COMPARISONS[name].name, COMPARISONS[name].meaning, defined[worst], where)
+
+
+def _undefined_performance(record: Mapping[str, Any]) -> Iterator[str]:
+    for name, words in PERFORMANCE.items():
+        reason = record["performance"].get(name, {}).get("undefined")
+        if reason:
+            yield f"{words.name} is undefined: {reason}."
+
+
+def _fairness_limits(fairness: Mapping[str, Any]) -> Iterator[str]:
+    for attribute, part in fairness.items():
+        shown = [f"{name} ({count(group['n'])})" for name, group in part["groups"].items() if not group["judged"]]
+        if shown:
+            more = f" and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
+            yield f"{spoken(attribute)}: shown, not judged, with their rows: {', '.join(shown[:MOST_NAMED])}{more}."
+        for metric, words in COMPARISONS.items():
+            reason = part.get(metric, {}).get("undefined")
+            if reason:
+                yield f"{spoken(attribute)}: {words.name} is undefined: {reason}."
+
+
+def _explanation_limits(record: Mapping[str, Any]) -> Iterator[str]:
+    explained = record["explainability"]
+    if explained.get("undefined"):
+        yield f"Contributions are undefined: {explained['undefined']}."
+    fit = explained["lime"]["mean_r2"]["value"]
+    if fit is not None and fit < LITTLE_FIT:
+        yield (
+            f"The local linear surrogates (LIME) explain only {fit:.0%} of the score's variation around the sampled "
+            "rows; read their effects with care."
+        )
+    if not record["model"]["converged"]:
+        yield "The fit stopped at its limit of iterations before it converged."

@@ -1,0 +1,111 @@
+"""The rates that follow from one 2 × 2 block of counts, each a share of rows with its interval or a reason why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.evaluation.statistics.intervals import WILSON, wilson
+from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+
+Favourable = Literal["positive", "negative"]
+Cells = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of rows: cells [label, decision] counted above the line among those counted below it.
+
+    `nobody` says what is missing when no row is counted below the line.
+    """
+
+    numerator: npt.NDArray[np.int64]
+    denominator: npt.NDArray[np.int64]
+    nobody: str
+
+    def counts(self, table: Cells) -> tuple[Cells, Cells]:
+        """Return (numerator, denominator) for counts int64 [..., 2, 2]."""
+        return (table * self.numerator).sum(axis=(-2, -1)), (table * self.denominator).sum(axis=(-2, -1))
+
+
+def _cells(*outcomes: str) -> npt.NDArray[np.int64]:
+    """Mark cells of the block [label, decision] by their usual names."""
+    position = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}
+    mask = np.zeros((2, 2), dtype=np.int64)
+    for outcome in outcomes:
+        mask[position[outcome]] = 1
+    return mask
+
+
+_EVERYBODY = _cells("tn", "fp", "fn", "tp")
+_POSITIVES = _cells("fn", "tp")
+_NEGATIVES = _cells("tn", "fp")
+_CHOSEN = _cells("fp", "tp")
+_NOT_CHOSEN = _cells("tn", "fn")
+_NO_POSITIVE = "no row has the positive event"
+_NO_NEGATIVE = "no row lacks the positive event"
+_NONE_CHOSEN = "no row is predicted positive"
+_NONE_REJECTED = "no row is predicted negative"
+_NO_ROWS = "there are no rows"
+
+RATES: Mapping[str, Rate] = MappingProxyType(
+    {
+        "base_rate": Rate(_POSITIVES, _EVERYBODY, _NO_ROWS),
+        "selection_rate": Rate(_CHOSEN, _EVERYBODY, _NO_ROWS),
+        "true_positive_rate": Rate(_cells("tp"), _POSITIVES, _NO_POSITIVE),
+        "false_positive_rate": Rate(_cells("fp"), _NEGATIVES, _NO_NEGATIVE),
+        "true_negative_rate": Rate(_cells("tn"), _NEGATIVES, _NO_NEGATIVE),
+        "false_negative_rate": Rate(_cells("fn"), _POSITIVES, _NO_POSITIVE),
+        "positive_predictive_value": Rate(_cells("tp"), _CHOSEN, _NONE_CHOSEN),
+        "negative_predictive_value": Rate(_cells("tn"), _NOT_CHOSEN, _NONE_REJECTED),
+        "accuracy": Rate(_cells("tn", "tp"), _EVERYBODY, _NO_ROWS),
+    }
+)
+"""Rate by name; positive and negative speak of the predicted event, whether it is good for the person or not."""
+
+GROUP_RATES = ("base_rate", "selection_rate", "favourable_rate", *list(RATES)[2:])
+"""Names of the rates that are shown for every group, in display order."""
+
+
+def rate_named(name: str, favourable: Favourable = "positive") -> Rate:
+    """Return the rate of that name; `favourable_rate` is the share of rows whose decision is the favourable one."""
+    if name == "favourable_rate":
+        return Rate(_CHOSEN if favourable == "positive" else _NOT_CHOSEN, _EVERYBODY, _NO_ROWS)
+    return RATES[name]
+
+
+def measure_rate(block: Cells, rate: Rate, confidence: float) -> Measurement:
+    """Measure one rate of one 2 × 2 block of counts [label, decision], with a Wilson score interval.
+
+    Returns
+    -------
+    Measurement
+        `n` is the number of rows counted below the line; undefined with `rate.nobody` where that is zero.
+    """
+    numerator, denominator = (int(number) for number in rate.counts(block))
+    return share(numerator, denominator, confidence, rate.nobody)
+
+
+def share(numerator: int, denominator: int, confidence: float, nobody: str) -> Measurement:
+    """Measure `numerator` / `denominator` as a share of rows; undefined with the reason `nobody` for zero rows."""
+    if denominator == 0:
+        return undefined(nobody, numerator=numerator, denominator=denominator)
+    bounds = wilson(numerator, denominator, confidence)
+    return Measurement(
+        value=numerator / denominator,
+        n=denominator,
+        lower=float(bounds.lower),
+        upper=float(bounds.upper),
+        confidence=confidence,
+        method=WILSON,
+        numerator=numerator,
+        denominator=denominator,
+    )
+
+
+def measure_rates(block: Cells, favourable: Favourable, confidence: float) -> dict[str, Measurement]:
+    """Measure all of :data:`GROUP_RATES` for one 2 × 2 block of counts [label, decision]."""
+    return {name: measure_rate(block, rate_named(name, favourable), confidence) for name in GROUP_RATES}

@@ -1,0 +1,104 @@
+"""Checks against the truth, where a data set knows it: held-out columns of true probabilities.
+
+A generator can tell the probability with which the positive event was going to happen. It is kept out of the features
+and compared with the score here, so that the evidence itself can be checked. A held-out column counts as the truth if
+its name starts with `true_` and all its values are numbers between 0 and 1.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from apps.ml.evaluation.statistics.losses import mean_loss
+from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+
+PREFIX = "true_"
+
+Numbers = npt.NDArray[np.float64]
+
+
+def true_probabilities(held_out: pd.DataFrame) -> dict[str, Numbers]:
+    """Return the held-out columns that are true probabilities of the positive event, as float64 [n]."""
+    named = [str(column) for column in held_out.columns if str(column).startswith(PREFIX)]
+    values = {name: pd.to_numeric(held_out[name], errors="coerce").to_numpy(dtype=np.float64) for name in named}
+    return {name: numbers for name, numbers in values.items() if ((numbers >= 0) & (numbers <= 1)).all()}
+
+
+def check_against_truth(
+    held_out: pd.DataFrame, scores: Numbers, groups: pd.DataFrame, confidence: float
+) -> dict[str, dict[str, Any]]:
+    """Compare scores with each true probability, over all rows and by group.
+
+    Parameters
+    ----------
+    held_out : data frame [n, …]
+    scores : float64 [n], probability of the positive event
+    groups : data frame [n, attributes] of group names
+    confidence : float in (0, 1)
+
+    Returns
+    -------
+    dict
+        Column → `correlation`, `mean_absolute_error` and `mean_error` (score minus truth: above 0, the score flatters)
+        over all rows, then `groups`: attribute → group → the two errors. Empty where no truth is known.
+    """
+    return {
+        name: _checked(truth, np.asarray(scores, dtype=np.float64), groups, confidence)
+        for name, truth in true_probabilities(held_out).items()
+    }
+
+
+def correlation(one: Numbers, other: Numbers, confidence: float) -> Measurement:
+    """Measure Pearson's correlation with Fisher's z interval; undefined for constants and fewer than four rows.
+
+    References
+    ----------
+    Fisher (1921), On the "probable error" of a coefficient of correlation deduced from a small sample, Metron 1.
+    """
+    n = len(one)
+    if n < 4:
+        return undefined("a correlation with an interval needs at least four rows", n=n)
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return undefined("the correlation with a constant does not exist", n=n)
+    from scipy.special import ndtri
+
+    value = float(np.corrcoef(one, other)[0, 1])
+    z = math.atanh(min(max(value, -1 + 1e-12), 1 - 1e-12))
+    half = float(ndtri(0.5 + confidence / 2)) / math.sqrt(n - 3)
+    return Measurement(value, n, math.tanh(z - half), math.tanh(z + half), confidence, "Fisher's z")
+
+
+def mean_error(errors: Numbers, confidence: float) -> Measurement:
+    """Measure the mean of signed errors with Student's t interval; undefined for fewer than two rows."""
+    n = len(errors)
+    if n < 2:
+        return undefined("a mean error needs at least two rows to tell its spread", n=n)
+    from scipy.stats import t
+
+    value = float(errors.mean())
+    half = float(t.ppf(0.5 + confidence / 2, n - 1)) * float(errors.std(ddof=1)) / math.sqrt(n)
+    return Measurement(value, n, value - half, value + half, confidence, "Student's t interval of the mean")
+
+
+def _checked(truth: Numbers, scores: Numbers, groups: pd.DataFrame, confidence: float) -> dict[str, Any]:
+    errors = scores - truth
+    by_attribute = {
+        str(attribute): _by_group(errors, groups[attribute].to_numpy(), confidence) for attribute in groups.columns
+    }
+    overall = {"correlation": correlation(scores, truth, confidence).to_dict(), **_errors(errors, confidence)}
+    return {**overall, "groups": by_attribute}
+
+
+def _by_group(errors: Numbers, members: Any, confidence: float) -> dict[str, Any]:
+    names = sorted({str(name) for name in members})
+    return {name: _errors(errors[members == name], confidence) for name in names}
+
+
+def _errors(errors: Numbers, confidence: float) -> dict[str, Any]:
+    return {
+        "mean_absolute_error": mean_loss(np.abs(errors), confidence, highest=1.0).to_dict(),
+        "mean_error": mean_error(errors, confidence).to_dict(),
+    }

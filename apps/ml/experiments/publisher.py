@@ -1,0 +1,95 @@
+"""One complete run per fingerprint: written once, reused afterwards, replaced if it ended half-way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.errors import BadInputError
+from apps.ml.experiments import registry, tags
+from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
+from apps.ml.experiments.provenance import dvc_experiment
+from apps.ml.experiments.run_writing import describe_verdict, write_run
+from apps.ml.experiments.runs import complete_run, discard_incomplete_runs
+from apps.ml.experiments.tracking import TrackingStore, answering_store
+from apps.ml.files import read_json
+from apps.ml.parameters import Parameters, read_parameters
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publication left in the store; `version` is None in a DVC experiment, `reused`: the run was there."""
+
+    run_id: str
+    version: str | None
+    reused: bool
+
+
+def publish(
+    paths: ArtifactPaths, registration: Mapping[str, Any], fingerprint: Fingerprint | None = None
+) -> Publication:
+    """Publish what the pipeline left below `paths.root`; doing it again changes nothing.
+
+    Parameters
+    ----------
+    registration
+        Content of registration.json: the verdict, the gates, the fingerprint that they judged.
+    fingerprint
+        None: computed here.
+
+    Raises
+    ------
+    BadInputError
+        The outputs are not those that were judged, or not those that dvc.lock records.
+    ServiceUnavailableError
+        The tracking store does not answer.
+    """
+    found = fingerprint or fingerprint_of(paths)
+    if registration["fingerprint"] != found.value:
+        raise BadInputError("The gates judged other outputs than the present ones. Run `dvc repro`.")
+    parameters = read_parameters(paths.parameters)
+    with answering_store() as store, store.locked():
+        return _publish(store, paths, parameters, registration, found)
+
+
+def publish_working_tree(paths: ArtifactPaths) -> Publication:
+    """Publish what the last pipeline run judged, for a store that has not seen it.
+
+    Raises
+    ------
+    BadInputError
+        There is no verdict, or it is one about other outputs.
+    """
+    verdict = paths.metric("registration")
+    if not verdict.exists():
+        raise BadInputError(f"{verdict} does not exist. Run `dvc repro` first.")
+    return publish(paths, read_json(verdict))
+
+
+def _publish(
+    store: TrackingStore,
+    paths: ArtifactPaths,
+    parameters: Parameters,
+    registration: Mapping[str, Any],
+    fingerprint: Fingerprint,
+) -> Publication:
+    experiment_id = store.experiment_id(parameters.data_processing.dataset)
+    run = complete_run(store, experiment_id, fingerprint.value)
+    reused = run is not None
+    if run is None:
+        discard_incomplete_runs(store, experiment_id, fingerprint.value)
+        run_id = write_run(store, experiment_id, paths, parameters, fingerprint)
+    else:
+        run_id = run.info.run_id
+    describe_verdict(store, run_id, registration)
+    return Publication(run_id, _settle(store, run_id, parameters), reused)
+
+
+def _settle(store: TrackingStore, run_id: str, parameters: Parameters) -> str | None:
+    """Outside experiments make the run's version the candidate; in one, note the experiment's name on the run."""
+    experiment = dvc_experiment()
+    if experiment is None:
+        run = store.client.get_run(run_id)
+        return registry.register_candidate(store, run, parameters.model_registration.promote_passing).number
+    store.client.set_tag(run_id, tags.EXPERIMENT + experiment.name, experiment.baseline)
+    return None

@@ -1,0 +1,173 @@
+"""The registry: versions of the model of a data set, which one is the candidate, which one the champion.
+
+The candidate is the version that the working tree holds. A version becomes champion by itself only when it is new,
+comes back, or newly passes its gates; so publishing once more neither undoes a promotion by hand nor a roll back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.ml.errors import RegistryError
+from apps.ml.evaluation.gates import Verdict
+from apps.ml.experiments import tags
+from apps.ml.experiments.tracking import TrackingStore
+from apps.ml.parameters import nearest_name
+
+LONGEST_HISTORY = 100
+COPIED_TAGS = (
+    tags.FINGERPRINT,
+    tags.EVIDENCE,
+    tags.VERDICT,
+    tags.COMMIT,
+    tags.DIRTY,
+    tags.LOCK,
+    tags.DATA,
+    tags.SOURCE,
+    tags.DATASET,
+)
+"""Facts of a run that its version repeats, so that whoever serves it needs no run."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model; `number` as MLflow writes it."""
+
+    name: str
+    number: str
+    run_id: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    created: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the gates said last."""
+        return verdict_in(self.tags)
+
+
+def verdict_in(facts: Mapping[str, str]) -> Verdict:
+    """Return the verdict among the tags of a run or version; what was never judged is inconclusive."""
+    found = facts.get(tags.VERDICT)
+    return "PASS" if found == "PASS" else "FAIL" if found == "FAIL" else "INCONCLUSIVE"
+
+
+def model_names(store: TrackingStore) -> list[str]:
+    """Return the names of all registered models."""
+    return sorted(model.name for model in store.client.search_registered_models())
+
+
+def list_versions(store: TrackingStore, name: str) -> list[Version]:
+    """Return the versions of a model, the newest first; none for an unknown model."""
+    if name not in model_names(store):
+        return []
+    aliases = _aliases(store, name)
+    found = store.client.search_model_versions(f"name = '{name}'")
+    return sorted((_version(entry, aliases) for entry in found), key=lambda one: int(one.number), reverse=True)
+
+
+def find_version(store: TrackingStore, name: str, number: str | None = None, alias: str | None = None) -> Version:
+    """Return one version: by number, by alias, else the champion.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model, version or alias.
+    """
+    _require_model(store, name)
+    aliases = _aliases(store, name)
+    wanted = number or aliases.get(alias or tags.CHAMPION_ALIAS)
+    if wanted is None:
+        raise RegistryError(
+            f"The model '{name}' has no {alias or tags.CHAMPION_ALIAS}"
+            f"{nearest_name(alias, list(aliases)) if alias else ''}. "
+            f"`fairmind models list` shows its versions; `fairmind models promote {name} --version N` makes a champion."
+        )
+    numbers = {one.number: one for one in list_versions(store, name)}
+    if wanted not in numbers:
+        raise RegistryError(f"The model '{name}' has no version {wanted}; it has: {', '.join(numbers)}. Choose one.")
+    return numbers[wanted]
+
+
+def version_of_run(store: TrackingStore, run: Any) -> tuple[Version, bool]:
+    """Return the version that holds a run's fingerprint, made if there is none, and whether it was made now."""
+    name = run.data.tags[tags.DATASET]
+    for version in list_versions(store, name):
+        if version.tags.get(tags.FINGERPRINT) == run.data.tags[tags.FINGERPRINT]:
+            return version, False
+    return _create_version(store, run), True
+
+
+def register_candidate(store: TrackingStore, run: Any, promote_passing: bool) -> Version:
+    """Make a run's version the candidate, and the champion where its gates allow it (see the module)."""
+    before, is_new = version_of_run(store, run)
+    returns = tags.CANDIDATE_ALIAS not in before.aliases
+    newly_passes = before.verdict != "PASS"
+    _copy_tags(store, before, run)
+    store.client.set_registered_model_alias(before.name, tags.CANDIDATE_ALIAS, before.number)
+    version = find_version(store, before.name, before.number)
+    has_champion = tags.CHAMPION_ALIAS in _aliases(store, version.name)
+    occasion = is_new or returns or newly_passes or not has_champion
+    if promote_passing and version.verdict == "PASS" and occasion and tags.ROLLED_BACK not in version.tags:
+        make_champion(store, version)
+    return find_version(store, version.name, version.number)
+
+
+def make_champion(store: TrackingStore, version: Version) -> None:
+    """Let the alias `champion` name a version, and note it in the history of champions."""
+    present = _aliases(store, version.name).get(tags.CHAMPION_ALIAS)
+    history = champions(store, version.name)
+    if present is not None and present not in history[-1:]:
+        history.append(present)
+    if version.number not in history[-1:]:
+        history.append(version.number)
+    write_champions(store, version.name, history)
+    store.client.set_registered_model_alias(version.name, tags.CHAMPION_ALIAS, version.number)
+
+
+def champions(store: TrackingStore, name: str) -> list[str]:
+    """Return the numbers of the versions that were champion, oldest first."""
+    written = store.client.get_registered_model(name).tags.get(tags.HISTORY, "")
+    return [number for number in written.split(",") if number]
+
+
+def write_champions(store: TrackingStore, name: str, history: list[str]) -> None:
+    """Write the history of champions, the newest hundred of it."""
+    store.client.set_registered_model_tag(name, tags.HISTORY, ",".join(history[-LONGEST_HISTORY:]))
+
+
+def _create_version(store: TrackingStore, run: Any) -> Version:
+    name = run.data.tags[tags.DATASET]
+    model_id = run.data.tags[tags.MODEL]
+    if name not in model_names(store):
+        store.client.create_registered_model(name, description=f"The model of the data set {name}.")
+    copied = {tag: run.data.tags[tag] for tag in COPIED_TAGS if tag in run.data.tags}
+    entry = store.client.create_model_version(
+        name, source=f"models:/{model_id}", run_id=run.info.run_id, tags=copied, model_id=model_id
+    )
+    return _version(entry, {})
+
+
+def _copy_tags(store: TrackingStore, version: Version, run: Any) -> None:
+    for tag in COPIED_TAGS:
+        value = run.data.tags.get(tag)
+        if value is not None and version.tags.get(tag) != value:
+            store.client.set_model_version_tag(version.name, version.number, tag, value)
+
+
+def _aliases(store: TrackingStore, name: str) -> dict[str, str]:
+    """Return alias → number; a search for versions may leave them out."""
+    return {alias: str(number) for alias, number in store.client.get_registered_model(name).aliases.items()}
+
+
+def _require_model(store: TrackingStore, name: str) -> None:
+    names = model_names(store)
+    if name not in names:
+        hint = nearest_name(name, names) or "."
+        raise RegistryError(f"There is no registered model '{name}'{hint} `dvc repro` trains and registers one.")
+
+
+def _version(entry: Any, aliases: Mapping[str, str]) -> Version:
+    number = str(entry.version)
+    own = tuple(sorted(alias for alias, target in aliases.items() if target == number))
+    return Version(entry.name, number, str(entry.run_id), own, dict(entry.tags), int(entry.creation_timestamp))

@@ -1,0 +1,72 @@
+"""Boosted trees of LightGBM without their training wrapper: score, explain, store as text."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.errors import BundleError
+from apps.ml.files import write_text
+
+Matrix = npt.NDArray[np.float64]
+
+
+class BoostedTrees:
+    """A fitted LightGBM booster for a binary label; immutable and safe to share between threads."""
+
+    def __init__(self, text: str) -> None:
+        import lightgbm
+
+        try:
+            self._booster: Any = lightgbm.Booster(model_str=text)
+        except lightgbm.basic.LightGBMError as error:
+            raise BundleError("the text is not a LightGBM model. Train the model again.") from error
+        self._text = text
+
+    def __reduce__(self) -> tuple[type["BoostedTrees"], tuple[str]]:
+        return BoostedTrees, (self._text,)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of encoded features that the trees expect."""
+        return int(self._booster.num_feature())
+
+    @property
+    def classes_(self) -> npt.NDArray[np.int64]:
+        """The two labels in the order of `predict_proba`'s columns."""
+        return np.array([0, 1])
+
+    @property
+    def rounds(self) -> int:
+        """Number of trees."""
+        return int(self._booster.num_trees())
+
+    def predict_proba(self, X: npt.ArrayLike) -> Matrix:
+        """Return [n, 2] probabilities of label 0 and label 1."""
+        positive = np.asarray(self._booster.predict(_matrix(X), num_threads=1), dtype=np.float64)
+        return np.column_stack([1.0 - positive, positive])
+
+    def contributions(self, X: npt.ArrayLike) -> Matrix:
+        """Return [n, k + 1] exact Shapley contributions in log-odds; the last column is the base value.
+
+        Each row sums to the log-odds of its score.
+
+        References
+        ----------
+        Lundberg, Erion, Lee (2018), "Consistent individualized feature attribution for tree ensembles", section 3.
+        """
+        return np.asarray(self._booster.predict(_matrix(X), pred_contrib=True, num_threads=1), dtype=np.float64)
+
+    def write(self, path: Path) -> None:
+        """Write LightGBM's native text, which LightGBM's own tools read."""
+        write_text(path, self._text)
+
+
+def read_boosted_trees(path: Path) -> BoostedTrees:
+    """Read LightGBM's native text."""
+    return BoostedTrees(path.read_text(encoding="utf-8"))
+
+
+def _matrix(X: npt.ArrayLike) -> Matrix:
+    return np.ascontiguousarray(X, dtype=np.float64)

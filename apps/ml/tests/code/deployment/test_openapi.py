@@ -1,0 +1,47 @@
+"""The OpenAPI document: committed in general, exact for the loaded model."""
+
+import json
+from pathlib import Path
+
+import httpx
+
+from apps.ml.deployment.contract import CONTRACT_FILE, contract_document, write_contract
+from apps.ml.tests.code.deployment.conftest import COLUMNS
+
+
+def test_the_committed_contract_is_what_the_application_says() -> None:
+    committed = json.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
+    assert committed == json.loads(json.dumps(contract_document())), (
+        "write it anew: python -m apps.ml.deployment.contract"
+    )
+
+
+def test_the_contract_is_written_alike_each_time(tmp_path: Path) -> None:
+    write_contract(tmp_path / "contract.json")
+    assert (tmp_path / "contract.json").read_bytes() == CONTRACT_FILE.read_bytes()
+
+
+def test_every_reference_in_the_contract_leads_somewhere() -> None:
+    document = contract_document()
+    text = json.dumps(document)
+    named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert named <= set(document["components"]["schemas"])
+    assert named
+
+
+def test_a_running_server_shows_the_columns_of_its_model(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    instance = document["components"]["schemas"]["Instance"]
+    assert list(instance["properties"]) == [column.name for column in COLUMNS] == instance["required"]
+    assert instance["additionalProperties"] is False
+    assert instance["properties"]["age"]["type"] == "integer"
+    assert {"type": "null"} in instance["properties"]["monthly-income"]["anyOf"]
+    request = document["components"]["schemas"]["PredictionRequest"]
+    assert request["properties"]["instances"]["items"] == {"$ref": "#/components/schemas/Instance"}
+
+
+def test_apart_from_the_columns_a_running_server_shows_the_contract(client: httpx.Client) -> None:
+    documents = [client.get("/openapi.json").json(), json.loads(CONTRACT_FILE.read_text(encoding="utf-8"))]
+    for document in documents:
+        del document["components"]["schemas"]["Instance"]
+    assert documents[0] == documents[1]

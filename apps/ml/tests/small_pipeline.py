@@ -1,0 +1,48 @@
+"""The first stages on the small made-up data set, in a folder of a test."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.pipelines import feature_engineering, model_training
+from apps.ml.tests import small_loans
+
+SMALL_ESTIMATORS: dict[str, Any] = {
+    "random_forest": {"n_estimators": 30, "min_samples_leaf": 10},
+    "hist_gradient_boosting": {"max_iter": 40, "max_leaf_nodes": 5},
+    "lightgbm": {"n_estimators": 80, "num_leaves": 5},
+}
+
+
+def write_parameters(root: Path, estimator: str = "lightgbm", **training: Any) -> ArtifactPaths:
+    """Write a params.yaml below `root`; `training` adds to or replaces keys of `model_training`."""
+    section = {"estimator": estimator, "seed": 5, "estimators": SMALL_ESTIMATORS, **training}
+    content = {
+        "data_processing": {"dataset": "small_loans", "seed": 1},
+        "feature_engineering": {},
+        "model_training": section,
+        "model_evaluation": {"seed": 1},
+        "model_registration": {},
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return ArtifactPaths(root)
+
+
+def with_features(root: Path) -> ArtifactPaths:
+    """Write what the first two stages leave behind."""
+    paths = write_parameters(root)
+    small_loans.write_processed(paths.processed)
+    feature_engineering.main(paths)
+    return paths
+
+
+def trained(prepared: ArtifactPaths, root: Path, estimator: str = "lightgbm", **training: Any) -> ArtifactPaths:
+    """Train in `root` on a copy of what :func:`with_features` prepared."""
+    paths = write_parameters(root, estimator, **training)
+    shutil.copytree(prepared.artifacts, paths.artifacts, dirs_exist_ok=True)
+    model_training.main(paths)
+    return paths
