@@ -30,9 +30,13 @@ class Workspace:
     root: Path
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the root; with `check`, a failure shows what the command printed."""
+        """Run a command in the root; with `check`, a failure shows what the command printed.
+
+        `fairmind` is started as a module, so that it takes its code and declarations from this copy.
+        """
+        module = (sys.executable, "-m", "apps.ml.command_line")
         done = subprocess.run(
-            command,
+            (*module, *command[1:]) if command[0] == "fairmind" else command,
             cwd=self.root,
             env=_environment() | environment,
             capture_output=True,

@@ -2,7 +2,8 @@
 
 - Every row is in exactly one part, every part holds both classes.
 - *random*: each class is drawn on its own. Sizes are exact. The draw goes by position: the same rows in another order
-  are divided differently, with the same sizes.
+  are divided differently, with the same sizes. Test rows are those of scikit-learn's `train_test_split` with the same
+  seed and stratification, so that results can be held against published ones on the same rows.
 - *given*: test rows are named by the source; validation is drawn from the rest as in *random*.
 - *group*: no group lies in two parts; test and validation miss their share by at most the largest group. Groups are
   taken by name, so the order of rows changes nothing.
@@ -47,7 +48,7 @@ def divide(split: Split, labels: npt.NDArray[np.int8], keys: pd.Series | None, s
         The rows cannot be divided as declared; every reason is listed.
     """
     _require_keys(split, keys)
-    parts = _divided(split, labels, keys, np.random.default_rng(seed))
+    parts = _divided(split, labels, keys, seed)
     ordered = {name: np.sort(parts[name]) for name in SPLITS}
     findings = broken_promises(split, ordered, labels, keys)
     if findings:
@@ -72,7 +73,8 @@ def broken_promises(
     return tuple(found)
 
 
-def _divided(split: Split, labels: npt.NDArray[np.int8], keys: pd.Series | None, draws: np.random.Generator) -> Parts:
+def _divided(split: Split, labels: npt.NDArray[np.int8], keys: pd.Series | None, seed: int) -> Parts:
+    draws = np.random.default_rng(seed)
     rows = len(labels)
     everything = np.arange(rows, dtype=np.int64)
     if split.method == "given" and keys is not None:
@@ -85,10 +87,21 @@ def _divided(split: Split, labels: npt.NDArray[np.int8], keys: pd.Series | None,
         return divided_by_group(keys, labels, test_rows, validation_rows, draws)
     if split.method == "time" and keys is not None:
         return divided_by_time(keys, test_rows, validation_rows)
-    test = stratified_draw(everything, labels, test_rows, draws)
+    test = _published_draw(labels, test_rows, seed)
     rest = np.setdiff1d(everything, test)
     validation = stratified_draw(rest, labels, validation_rows, draws)
     return {"train": np.setdiff1d(rest, validation), "validation": validation, "test": test}
+
+
+def _published_draw(labels: npt.NDArray[np.int8], count: int, seed: int) -> Positions:
+    """Draw the test rows that scikit-learn draws; rows too few for it are left to the promises that follow."""
+    sizes = np.bincount(labels, minlength=2)
+    if sizes.min() < 2 or not 2 <= count <= len(labels) - 2:
+        return stratified_draw(np.arange(len(labels)), labels, count, np.random.default_rng(seed))
+    from sklearn.model_selection import train_test_split
+
+    drawn = train_test_split(np.arange(len(labels)), test_size=count, random_state=seed, stratify=labels)[1]
+    return np.asarray(drawn, dtype=np.int64)
 
 
 def _part_of(rows: int, share: float) -> int:

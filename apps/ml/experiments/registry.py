@@ -15,6 +15,10 @@ from apps.ml.experiments.tracking import TrackingStore
 from apps.ml.parameters import nearest_name
 
 LONGEST_HISTORY = 100
+MODELS_PER_PAGE = 500
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for a name that is not there, or could not be."""
+
 COPIED_TAGS = (
     tags.FINGERPRINT,
     tags.EVIDENCE,
@@ -53,15 +57,19 @@ def verdict_in(facts: Mapping[str, str]) -> Verdict:
 
 
 def model_names(store: TrackingStore) -> list[str]:
-    """Return the names of all registered models."""
-    return sorted(model.name for model in store.client.search_registered_models())
+    """Return the names of all registered models, in order."""
+    return sorted(model.name for model in _all_models(store))
 
 
 def list_versions(store: TrackingStore, name: str) -> list[Version]:
-    """Return the versions of a model, the newest first; none for an unknown model."""
-    if name not in model_names(store):
-        return []
-    aliases = _aliases(store, name)
+    """Return the versions of a model, the newest first.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model.
+    """
+    aliases = _aliases(_model(store, name))
     found = store.client.search_model_versions(f"name = '{name}'")
     return sorted((_version(entry, aliases) for entry in found), key=lambda one: int(one.number), reverse=True)
 
@@ -74,13 +82,11 @@ def find_version(store: TrackingStore, name: str, number: str | None = None, ali
     RegistryError
         There is no such model, version or alias.
     """
-    _require_model(store, name)
-    aliases = _aliases(store, name)
+    aliases = _aliases(_model(store, name))
     wanted = number or aliases.get(alias or tags.CHAMPION_ALIAS)
     if wanted is None:
         raise RegistryError(
-            f"The model '{name}' has no {alias or tags.CHAMPION_ALIAS}"
-            f"{nearest_name(alias, list(aliases)) if alias else ''}. "
+            f"The model '{name}' has no {alias or tags.CHAMPION_ALIAS}{_end(alias or '', list(aliases))} "
             f"`fairmind models list` shows its versions; `fairmind models promote {name} --version N` makes a champion."
         )
     numbers = {one.number: one for one in list_versions(store, name)}
@@ -92,7 +98,8 @@ def find_version(store: TrackingStore, name: str, number: str | None = None, ali
 def version_of_run(store: TrackingStore, run: Any) -> tuple[Version, bool]:
     """Return the version that holds a run's fingerprint, made if there is none, and whether it was made now."""
     name = run.data.tags[tags.DATASET]
-    for version in list_versions(store, name):
+    present = list_versions(store, name) if _found_model(store, name) else []
+    for version in present:
         if version.tags.get(tags.FINGERPRINT) == run.data.tags[tags.FINGERPRINT]:
             return version, False
     return _create_version(store, run), True
@@ -106,7 +113,7 @@ def register_candidate(store: TrackingStore, run: Any, promote_passing: bool) ->
     _copy_tags(store, before, run)
     store.client.set_registered_model_alias(before.name, tags.CANDIDATE_ALIAS, before.number)
     version = find_version(store, before.name, before.number)
-    has_champion = tags.CHAMPION_ALIAS in _aliases(store, version.name)
+    has_champion = tags.CHAMPION_ALIAS in _aliases(_model(store, version.name))
     occasion = is_new or returns or newly_passes or not has_champion
     if promote_passing and version.verdict == "PASS" and occasion and tags.ROLLED_BACK not in version.tags:
         make_champion(store, version)
@@ -115,7 +122,7 @@ def register_candidate(store: TrackingStore, run: Any, promote_passing: bool) ->
 
 def make_champion(store: TrackingStore, version: Version) -> None:
     """Let the alias `champion` name a version, and note it in the history of champions."""
-    present = _aliases(store, version.name).get(tags.CHAMPION_ALIAS)
+    present = _aliases(_model(store, version.name)).get(tags.CHAMPION_ALIAS)
     history = champions(store, version.name)
     if present is not None and present not in history[-1:]:
         history.append(present)
@@ -127,7 +134,7 @@ def make_champion(store: TrackingStore, version: Version) -> None:
 
 def champions(store: TrackingStore, name: str) -> list[str]:
     """Return the numbers of the versions that were champion, oldest first."""
-    written = store.client.get_registered_model(name).tags.get(tags.HISTORY, "")
+    written = _model(store, name).tags.get(tags.HISTORY, "")
     return [number for number in written.split(",") if number]
 
 
@@ -139,13 +146,20 @@ def write_champions(store: TrackingStore, name: str, history: list[str]) -> None
 def _create_version(store: TrackingStore, run: Any) -> Version:
     name = run.data.tags[tags.DATASET]
     model_id = run.data.tags[tags.MODEL]
-    if name not in model_names(store):
+    if not _found_model(store, name):
         store.client.create_registered_model(name, description=f"The model of the data set {name}.")
     copied = {tag: run.data.tags[tag] for tag in COPIED_TAGS if tag in run.data.tags}
     entry = store.client.create_model_version(
-        name, source=f"models:/{model_id}", run_id=run.info.run_id, tags=copied, model_id=model_id
+        name, source=_source(store, model_id), run_id=run.info.run_id, tags=copied, model_id=model_id
     )
     return _version(entry, {})
+
+
+def _source(store: TrackingStore, model_id: str) -> str:
+    """Where the registry finds a model: a server looks it up, a database would look in the process's default store."""
+    if store.is_server:
+        return f"models:/{model_id}"
+    return str(store.client.get_logged_model(model_id).artifact_location)
 
 
 def _copy_tags(store: TrackingStore, version: Version, run: Any) -> None:
@@ -155,16 +169,45 @@ def _copy_tags(store: TrackingStore, version: Version, run: Any) -> None:
             store.client.set_model_version_tag(version.name, version.number, tag, value)
 
 
-def _aliases(store: TrackingStore, name: str) -> dict[str, str]:
+def _all_models(store: TrackingStore) -> list[Any]:
+    models: list[Any] = []
+    token = None
+    while True:
+        page = store.client.search_registered_models(max_results=MODELS_PER_PAGE, page_token=token)
+        models += page
+        token = page.token
+        if not token:
+            return models
+
+
+def _found_model(store: TrackingStore, name: str) -> Any | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return store.client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            return None
+        raise
+
+
+def _model(store: TrackingStore, name: str) -> Any:
+    found = _found_model(store, name)
+    if found is None:
+        end = _end(name, model_names(store))
+        raise RegistryError(f"There is no registered model '{name}'{end} `dvc repro` trains and registers one.")
+    return found
+
+
+def _end(name: str, valid: list[str]) -> str:
+    """End a sentence with the nearest or the valid names."""
+    hint = nearest_name(name, valid)
+    return hint if hint.endswith("?") else f"{hint}."
+
+
+def _aliases(model: Any) -> dict[str, str]:
     """Return alias → number; a search for versions may leave them out."""
-    return {alias: str(number) for alias, number in store.client.get_registered_model(name).aliases.items()}
-
-
-def _require_model(store: TrackingStore, name: str) -> None:
-    names = model_names(store)
-    if name not in names:
-        hint = nearest_name(name, names) or "."
-        raise RegistryError(f"There is no registered model '{name}'{hint} `dvc repro` trains and registers one.")
+    return {alias: str(number) for alias, number in model.aliases.items()}
 
 
 def _version(entry: Any, aliases: Mapping[str, str]) -> Version:

@@ -14,7 +14,7 @@ LONGEST_NAME = 250
 NOT_METRICS = frozenset({"profile"})
 """Parts of the metric files that describe and do not measure."""
 
-FORBIDDEN_IN_NAMES = re.compile(r"[^\w\-. :/]")
+FORBIDDEN_IN_NAMES = re.compile(r"[^\w\-. :]")
 
 
 @dataclass(frozen=True)

@@ -89,5 +89,6 @@ def _experiment_ids(store: TrackingStore, dataset: str | None) -> list[str]:
 
 def _unknown(reference: str, runs: Sequence[Any]) -> RegistryError:
     names = [name for run in runs for name in experiment_names(run)]
-    hint = nearest_name(reference, names) or "."
-    return RegistryError(f"There is no run or experiment '{reference}'{hint} `fairmind runs list` shows what there is.")
+    hint = nearest_name(reference, names)
+    end = hint if hint.endswith("?") else "."
+    return RegistryError(f"There is no run or experiment '{reference}'{end} `fairmind runs list` shows what there is.")

@@ -1,6 +1,7 @@
 """The values of one column of a typed frame as a NumPy array or list, checked to be of the promised kind."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from apps.ml.errors import DataError
 
 Numbers = npt.NDArray[np.float64]
-Categories = list[str | None]
+Categories = Sequence[str | None]
 
 
 def require_columns(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
@@ -64,7 +65,7 @@ def _as_float(column: "pd.Series[Any]", name: str) -> "pd.Series[float]":
     if is_text or (column.dtype == object and any(isinstance(value, str) for value in column)):
         raise DataError(f"column '{name}' holds text where numbers are expected. Hand in numbers or missing values.")
     try:
-        return column.astype(np.float64)
+        return column.where(column.notna(), np.nan).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"column '{name}' holds values that are not numbers. Hand in numbers or missing values."

@@ -100,15 +100,13 @@ def fit_numeric(choice: NumericChoice, raw: Numbers) -> NumericEncoder:
         edges = () if choice.bins else None
         return NumericEncoder(choice.name, choice.fill_value, choice.fill_value, 1.0, edges, indicator)
     fill = _fill_value(choice.imputation, choice.fill_value, raw)
+    _require_finite(choice, fill)
     filled = np.where(np.isnan(raw), fill, raw)
-    edges = _inner_edges(filled, choice.bins) if choice.bins and math.isfinite(fill) else None
-    center, scale = (0.0, 1.0) if choice.bins else _center_and_scale(choice.scaling, filled)
-    if not all(map(math.isfinite, (fill, center, scale))):
-        raise DataError(
-            f"column '{choice.name}' holds numbers too large for scaling '{choice.scaling}' and imputation "
-            f"'{choice.imputation}'. Declare a maximum for it or leave it out."
-        )
-    return NumericEncoder(choice.name, fill, center, scale, edges, indicator)
+    if choice.bins:
+        return NumericEncoder(choice.name, fill, 0.0, 1.0, _inner_edges(filled, choice.bins), indicator)
+    center, scale = _center_and_scale(choice.scaling, filled)
+    _require_finite(choice, center, scale)
+    return NumericEncoder(choice.name, fill, center, scale, None, indicator)
 
 
 def fit_boolean(choice: BooleanChoice, raw: Numbers) -> BooleanEncoder:
@@ -116,6 +114,14 @@ def fit_boolean(choice: BooleanChoice, raw: Numbers) -> BooleanEncoder:
     indicator = choice.missing_indicator and bool(np.isnan(raw).any())
     imputation = "constant" if np.isnan(raw).all() else choice.imputation
     return BooleanEncoder(choice.name, _fill_value(imputation, choice.fill_value, raw), indicator)
+
+
+def _require_finite(choice: NumericChoice, *learned: float) -> None:
+    if not all(map(math.isfinite, learned)):
+        raise DataError(
+            f"column '{choice.name}' holds numbers too large for imputation '{choice.imputation}' and scaling "
+            f"'{choice.scaling}'. Declare a maximum for it or leave it out."
+        )
 
 
 def _fill_value(imputation: str, fill_value: float, raw: Numbers) -> float:

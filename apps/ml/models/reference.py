@@ -78,8 +78,8 @@ def histogram(values: Scores, edges: Scores) -> dict[str, list[float]]:
 def _numeric(values: Scores) -> dict[str, Any]:
     if not len(values):
         return {"cuts": [], "shares": [], "mean": None, "deviation": None}
-    levels = np.arange(1, NUMERIC_BINS) / NUMERIC_BINS
-    cuts = np.unique(np.quantile(values, levels, method="inverted_cdf"))
+    last_of_bin = -(-len(values) * np.arange(1, NUMERIC_BINS) // NUMERIC_BINS) - 1
+    cuts = np.unique(np.sort(values)[last_of_bin])
     counts = np.bincount(np.searchsorted(cuts, values, side="right"), minlength=len(cuts) + 1)
     shares = (counts / len(values)).tolist()
     return {"cuts": cuts.tolist(), "shares": shares, "mean": float(np.mean(values)), "deviation": float(np.std(values))}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
+from apps.ml.errors import BundleError
 from apps.ml.models.boosted_trees import BoostedTrees
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -20,9 +21,15 @@ def positive_scores(estimator: Any, X: Matrix) -> Matrix:
     """Return [n] probabilities of label 1 for encoded features [n, k]; no rows give no scores.
 
     A linear estimator is summed row by row: the matrix product of many rows adds in another order than that of one. A
-    forest is asked tree by tree, past the checks that scikit-learn repeats for each tree. Everything runs on one thread:
-    for a few rows, waiting for other threads takes longer than the work.
+    forest is asked tree by tree, past the checks that scikit-learn repeats for each tree. Everything runs on one
+    thread: for a few rows, waiting for other threads takes longer than the work.
+
+    Raises
+    ------
+    BundleError
+        The features are not as many as the estimator was fitted on.
     """
+    _check_width(estimator, X)
     X = np.clip(np.ascontiguousarray(X, dtype=np.float64), -LARGEST, LARGEST)
     if not len(X):
         return np.empty(0)
@@ -34,6 +41,14 @@ def positive_scores(estimator: Any, X: Matrix) -> Matrix:
         return estimator.predict_proba(X)[:, 1].copy()
     with _openmp_libraries().limit(limits=1):
         return np.ascontiguousarray(estimator.predict_proba(X)[:, 1], dtype=np.float64)
+
+
+def _check_width(estimator: Any, X: Matrix) -> None:
+    if X.shape[1] != estimator.n_features_in_:
+        raise BundleError(
+            f"the estimator takes {estimator.n_features_in_} encoded features, the transformer gives {X.shape[1]}. "
+            "They do not belong together: run `dvc repro`."
+        )
 
 
 def _mean_of_trees(trees: Sequence[Any], X: Matrix) -> Matrix:

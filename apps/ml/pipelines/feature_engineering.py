@@ -13,8 +13,8 @@ from apps.ml.pipelines.stage import run_stage
 def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 - frozen
     """Write the fitted transformer, its schema and the encoded splits; nothing is written if anything fails."""
     parameters = read_parameters(paths.parameters).feature_engineering
-    schema = read_schema(paths.processed)
     splits = {name: read_split(paths.processed, name) for name in SPLITS}
+    schema = read_schema(paths.processed)
     transformer = FeatureTransformer(feature_specification(parameters, schema).to_dict())
     train = splits["train"]
     encoded = {"train": transformer.fit_transform(train.features, train.labels)}

@@ -1,4 +1,4 @@
-"""The first stages on the small made-up data set, in a folder of a test."""
+"""The first stages on the small made-up data set, in the folder of a test."""
 
 import shutil
 from pathlib import Path

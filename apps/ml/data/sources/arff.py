@@ -15,7 +15,8 @@ from apps.ml.data.sources.declared_reading import require_distinct
 from apps.ml.errors import SourceError
 
 VALUE = re.compile(
-    r"""\s*(?:'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>(?!['"])[^,]*?))\s*(?:,|$)""", re.DOTALL
+    r"""\s*(?:'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>(?!['"])[^,]*?))\s*(?:,|$)""",
+    re.DOTALL,
 )
 ATTRIBUTE = re.compile(
     r"""@attribute\s+(?:'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>\S+))""", re.I

@@ -31,7 +31,6 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
-Flags = npt.NDArray[np.bool_]
 
 APPLY_TWICE: Final = 0.06
 """Share of people who apply a second time."""

@@ -21,9 +21,9 @@ class Surrogate:
     """The local linear model around one row.
 
     `effects`: source column → what the surrogate adds to the probability of the positive event at this row, mean over
-    the repeats: its slope times the row's distance from the training mean, for features of 0 and 1 the weight of having
-    the row's value. `r2`: mean fit of the linear models to the score near the row. `stability`: mean Jaccard overlap of
-    the :data:`TOP` leading columns over all pairs of repeats, 1 = always the same. Both None where the score is constant
+    the repeats: slope times distance from the training mean; for features of 0 and 1, the weight of having the row's
+    value. `r2`: mean fit of the linear models to the score near the row. `stability`: mean Jaccard overlap of the
+    :data:`TOP` leading columns over all pairs of repeats, 1 = always the same. Both None where the score is constant
     around the row.
     """
 

@@ -3,8 +3,8 @@
 Both intervals are symmetric on the logit scale, so they stay within (0, 1), and both are replaced by a score-type
 interval where the estimated variance is unusable (perfect ranking, one row of a class, constant scores). Student's t
 instead of the normal quantile keeps the coverage near the stated one with few rows of a class: simulated at 95 %, the
-area under the ROC curve covers .92 (10 positive rows, 1,000 others) to .96, average precision .93 to .95, missing mostly
-on the lower side because average precision of few positive rows is too high on average.
+area under the ROC curve covers .92 (10 positive rows, 1,000 others) to .96, average precision .93 to .95, missing
+mostly on the lower side because average precision of few positive rows is too high on average.
 
 References
 ----------

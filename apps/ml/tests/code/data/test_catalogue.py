@@ -46,11 +46,17 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     ("edit", "message"),
     [
         (lambda c: c.update(labell={}), r"unknown key 'labell'; did you mean 'label'"),
-        (lambda c: c["columns"]["age"].update(mimimum=1), r"unknown key 'columns\.age\.mimimum'; did you mean 'minimum'"),
+        (
+            lambda c: c["columns"]["age"].update(mimimum=1),
+            r"unknown key 'columns\.age\.mimimum'; did you mean 'minimum'",
+        ),
         (lambda c: c["columns"]["age"].update(type="intger"), r"'columns\.age\.type'.*did you mean 'integer'"),
         (lambda c: c["source"].update(kind="fils"), r"'source\.kind': unknown kind; did you mean 'files'"),
         (lambda c: c["source"].pop("kind"), r"key 'source\.kind' is missing"),
-        (lambda c: c["source"]["files"][0].update(sha="x"), r"unknown key 'source\.files\.0\.sha'; did you mean 'sha256'"),
+        (
+            lambda c: c["source"]["files"][0].update(sha="x"),
+            r"unknown key 'source\.files\.0\.sha'; did you mean 'sha256'",
+        ),
         (lambda c: c["source"]["files"][0].update(sha256="x"), r"'source\.files\.0\.sha256'.*pattern"),
         (lambda c: c["source"].update(fils=[]), r"unknown key 'source\.fils'; did you mean 'files'"),
         (lambda c: c.pop("licence"), r"key 'licence' is missing"),

@@ -1,11 +1,28 @@
 """What a declaration may say, part by part."""
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
-from pydantic import ValidationError
+import yaml
+from pydantic import BaseModel, ValidationError
 
-from apps.ml.data.declaration import Column, Declaration, Filter, Label, Reading, SensitiveAttribute, Split
+from apps.ml.data.consistency import require_consistent
+from apps.ml.data.declaration import (
+    Column,
+    Declaration,
+    Filter,
+    Label,
+    Reading,
+    SensitiveAttribute,
+    Split,
+    SQLSource,
+)
+from apps.ml.data.sources.files import read_file
+from apps.ml.data.typing_of_columns import typed
+
+DOCUMENT = Path(__file__).resolve().parents[5] / "docs" / "ml" / "datasets.md"
 
 DECLARATION: dict[str, Any] = {
     "name": "loans",
@@ -40,7 +57,10 @@ def test_a_small_declaration_is_enough() -> None:
     ("change", "message"),
     [
         ({"columns": {**DECLARATION["columns"], "repaid": {"type": "category"}}}, "not under `columns`"),
-        ({"columns": {**DECLARATION["columns"], "fairmind:x": {"type": "category"}}}, "must not start with 'fairmind:'"),
+        (
+            {"columns": {**DECLARATION["columns"], "fairmind:x": {"type": "category"}}},
+            "must not start with 'fairmind:'",
+        ),
         ({"columns": {}}, "at least 1 item"),
         ({"leave_out": {"income": "unknown"}}, "undeclared columns: income"),
         ({"held_out": {"truth": "unknown"}}, "undeclared columns: truth"),
@@ -49,7 +69,10 @@ def test_a_small_declaration_is_enough() -> None:
         ({"sensitive": {**DECLARATION["sensitive"], "both": {"intersection": ["sex", "race"]}}}, "do not exist: race"),
         ({"sensitive": {**DECLARATION["sensitive"], "both": {"intersection": ["sex", "both"]}}}, "do not exist: both"),
         ({"default_split": "time"}, "names one of `splits`"),
-        ({"splits": {"default": {"method": "random", "test": 0.2}}, "default_split": "default"}, "no split may be called"),
+        (
+            {"splits": {"default": {"method": "random", "test": 0.2}}, "default_split": "default"},
+            "no split may be called",
+        ),
         ({"name": "My Loans"}, "pattern"),
         ({"task": "regression"}, "binary_classification"),
     ],
@@ -122,3 +145,41 @@ def test_numbers_and_truth_values_in_place_of_texts_are_refused() -> None:
 def test_declarations_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Column(type="integer").minimum = 3  # type: ignore[misc]
+
+
+def models_of(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """A model and all models inside its fields."""
+    found = {model}
+    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
+    while waiting:
+        annotation = waiting.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found |= models_of(annotation)
+        waiting += get_args(annotation)
+    return found
+
+
+def test_the_documentation_explains_every_key() -> None:
+    prose = re.sub(r"```.*?```", "", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    words = {word for code in re.findall(r"`([^`\n]+)`", prose) for word in code.split(".")}
+    keys = {key for model in models_of(Declaration) for key in model.model_fields}
+    assert keys - words == set()
+
+
+def test_the_worked_example_of_the_documentation_is_valid_and_consistent() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    declaration = Declaration.model_validate(yaml.safe_load(blocks[0]))
+    require_consistent(declaration)
+    SQLSource.model_validate(yaml.safe_load(blocks[1])["source"])
+
+
+def test_the_worked_example_reads_the_lines_that_the_documentation_shows(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    lines = re.findall(r"```text\n(id;.*?)```", text, flags=re.DOTALL)[0]
+    declaration = Declaration.model_validate(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]))
+    (tmp_path / "hiring.csv").write_text(lines, encoding="utf-8")
+    frame = read_file(tmp_path / "hiring.csv", declaration.reading)
+    assert set(frame) == {*declaration.columns, declaration.label.column}
+    columns = typed(frame, declaration)
+    assert columns.readable.all(axis=None)
+    assert columns.frame["experience_years"].tolist() == [7.5, 0.5, 21.0]

@@ -67,7 +67,11 @@ def test_quoted_separators_and_line_breaks_stay_in_their_field(tmp_path: Path) -
         (b"|nothing\n", Reading(header=False, names=("a",), comment_lines=("|",)), "no rows"),
         (b"a,b,a\n1,2,3\n", Reading(), r"more than once: 'a' \(2 times\)"),
         (b"a,,c\n1,2,3\n", Reading(), "no name for column 2 of 3"),
-        (b"a,b\n1,2\n3\n4,5,6\n", Reading(), "2 lines with the wrong number .* expected 2 .* line 3 has 1, line 4 has 3"),
+        (
+            b"a,b\n1,2\n3\n4,5,6\n",
+            Reading(),
+            "2 lines with the wrong number .* expected 2 .* line 3 has 1, line 4 has 3",
+        ),
         (b"1,2\n", Reading(header=False, names=("a", "b", "c")), "expected 3 as in `reading.names`, but line 1 has 2"),
         (b"1,2\n", Reading(header=False, names=("a", "a")), "more than once"),
         (b"a,b\n1,caf\xe9\n", Reading(), r"encoding 'utf-8' \(line 2, byte 9\)"),

@@ -118,7 +118,7 @@ def test_a_parquet_file_that_is_broken_empty_or_none_is_refused(tmp_path: Path) 
     whole = tmp_path / "whole.parquet"
     pd.DataFrame({"a": range(100)}).to_parquet(whole)
     for content in (whole.read_bytes()[:-20], whole.read_bytes()[:50], TABLE):
-        with pytest.raises(SourceError, match="cannot be read as Parquet.*Fetch the whole file"):
+        with pytest.raises(SourceError, match=r"cannot be read as Parquet.*Fetch the whole file"):
             read_file(put(tmp_path / "broken.parquet", content), Reading(format="parquet"))
     with pytest.raises(SourceError, match="is empty; expected a Parquet file"):
         read_file(put(tmp_path / "empty.parquet", b""), Reading(format="parquet"))

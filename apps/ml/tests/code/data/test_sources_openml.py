@@ -86,10 +86,10 @@ def test_metadata_that_names_no_file_is_refused(answer: bytes, monkeypatch: pyte
 def test_an_unknown_number_and_an_unreachable_server_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving({}) as server:
         monkeypatch.setenv("OPENML_SERVER", server.address)
-        with pytest.raises(ServiceUnavailableError, match="status 404.*put the ARFF or Parquet file"):
+        with pytest.raises(ServiceUnavailableError, match=r"status 404.*put the ARFF or Parquet file"):
             read(source(b"x"), Reading())
     monkeypatch.setenv("OPENML_SERVER", f"http://127.0.0.1:{closed_port()}")
-    with pytest.raises(ServiceUnavailableError, match="cannot be reached.*OPENML_SERVER"):
+    with pytest.raises(ServiceUnavailableError, match=r"cannot be reached.*OPENML_SERVER"):
         read(source(b"x"), Reading())
 
 

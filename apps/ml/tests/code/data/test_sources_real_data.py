@@ -9,9 +9,10 @@ from apps.ml.data.catalogue import load_declaration
 from apps.ml.data.sources import read_raw
 from apps.ml.data.sources.raw_table import RawTable
 
-pytestmark = pytest.mark.skipif(
-    "FAIRMIND_DATA_DIR" not in os.environ, reason="FAIRMIND_DATA_DIR does not name a folder with the original files"
-)
+pytestmark = [
+    pytest.mark.skipif("FAIRMIND_DATA_DIR" not in os.environ, reason="FAIRMIND_DATA_DIR names no original files"),
+    pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning"),
+]
 
 
 def raw(name: str) -> RawTable:

@@ -35,7 +35,7 @@ SCHEMA = ProcessedSchema(
 def people(rows: int, seed: int = 0) -> pd.DataFrame:
     """Return a frame with the dtypes of a processed split; income, purpose and owns_home miss some values."""
     rng = np.random.default_rng(seed)
-    purposes = ["car", "house", "education", "boat", None]
+    purposes = np.array(["car", "house", "education", "boat", None], dtype=object)
     return pd.DataFrame(
         {
             "age": rng.integers(18, 90, rows).astype(np.float64),

@@ -1,5 +1,6 @@
 """Encodings of categories: cases by hand, scikit-learn as the oracle, and labels that must not leak."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from apps.ml.errors import DataError
 from apps.ml.features.categorical_columns import FOLD_SEED, FOLDS, TargetCategories, fit_categorical
 from apps.ml.features.choices import CategoricalChoice
 
-Categories = list[str | None]
+Categories = Sequence[str | None]
 
 
 def choice(encoding: Any, **changes: Any) -> CategoricalChoice:

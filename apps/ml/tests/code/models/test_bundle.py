@@ -32,6 +32,7 @@ from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.tests import small_loans
 
 FORMAT_1 = Path(__file__).with_name("format_1_bundle")
+FORMAT_1_LINEAR = Path(__file__).with_name("format_1_linear_bundle")
 TEST_ROWS = small_loans.split("test")
 
 
@@ -270,11 +271,14 @@ def test_an_allowed_type_in_the_wrong_place_is_refused(damaged: Path, tmp_path: 
         read_bundle(damaged)
 
 
-def test_the_committed_bundle_of_format_1_is_still_read() -> None:
-    bundle = read_bundle(FORMAT_1)
-    assert bundle.info.dataset == "small_loans"
-    assert json.loads((FORMAT_1 / "manifest.json").read_text(encoding="utf-8"))["format"] == 1
-    assert read_reference(FORMAT_1)["format"] == 1
+@pytest.mark.parametrize(("folder", "estimator"), [(FORMAT_1, "lightgbm"), (FORMAT_1_LINEAR, "logistic_regression")])
+def test_the_committed_bundles_of_format_1_are_still_read(folder: Path, estimator: str) -> None:
+    bundle = read_bundle(folder)
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["format"] == 1
+    assert (bundle.info.dataset, bundle.info.estimator) == ("small_loans", estimator)
+    assert read_reference(folder)["format"] == 1
+    scores = bundle.score(frame_of(bundle))
+    assert scores[TEST_ROWS.labels == 1].mean() > scores[TEST_ROWS.labels == 0].mean() + 0.05
 
 
 def test_the_newest_format_is_the_one_that_has_a_committed_bundle() -> None:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from apps.ml.errors import BundleError
 from apps.ml.models.scoring import positive_scores
 
 RANDOM = np.random.default_rng(4)
@@ -34,6 +35,11 @@ def test_a_row_gets_the_same_score_in_any_company(rows: list[int]) -> None:
 def test_memory_order_does_not_matter() -> None:
     assert (positive_scores(LINEAR, np.asfortranarray(X)) == positive_scores(LINEAR, X)).all()
     assert (positive_scores(LINEAR, np.repeat(X, 2, axis=0)[::2]) == positive_scores(LINEAR, X)).all()
+
+
+def test_features_that_are_not_as_many_as_fitted_are_refused() -> None:
+    with pytest.raises(BundleError, match="takes 40 encoded features, the transformer gives 39"):
+        positive_scores(FOREST, X[:, :39])
 
 
 def test_no_rows_give_no_scores() -> None:

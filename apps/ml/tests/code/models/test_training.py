@@ -1,7 +1,3 @@
-import hashlib
-import os
-import subprocess
-import sys
 import warnings
 from functools import partial
 
@@ -157,27 +153,6 @@ def test_progress_is_reported_in_ascending_rounds() -> None:
         train(settings_for(name), *TRAIN, *VALIDATION, progress=partial(_note, told))
         assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
         assert told[-1][0] <= told[-1][1]
-
-
-@pytest.mark.parametrize("name", ["logistic_regression", "hist_gradient_boosting"])
-def test_the_number_of_threads_in_the_environment_does_not_reach_the_model(name: str) -> None:
-    assert _digest_in_new_process(name, "1") == _digest_in_new_process(name, "2")
-
-
-def _digest_in_new_process(name: str, threads: str) -> str:
-    program = (
-        "import numpy as np, hashlib, pickle\n"
-        "from apps.ml.models.training import train\n"
-        "from apps.ml.parameters import ModelTraining\n"
-        "random = np.random.default_rng(0)\n"
-        "X = random.normal(size=(400, 30)); y = (X[:, 0] > 0.3).astype(np.int8)\n"
-        f"model = train(ModelTraining(estimator='{name}', seed=1), X, y, X, y)\n"
-        "print(hashlib.sha256(pickle.dumps(model.estimator)).hexdigest())\n"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert len(done.stdout.strip()) == hashlib.sha256().digest_size * 2
-    return done.stdout
 
 
 def _loss_after(name: EstimatorName, rounds: int) -> float:

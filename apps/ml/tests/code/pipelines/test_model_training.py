@@ -67,23 +67,12 @@ def test_the_folder_holds_exactly_the_files_of_the_format(prepared: ArtifactPath
     assert [path.name for path in boosted.parent.iterdir()] == ["bundle"]
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_two_processes_with_other_environments_write_the_same_bytes(
-    prepared: ArtifactPaths, tmp_path: Path, name: str
-) -> None:
-    roots = [tmp_path / "one", tmp_path / "another and longer path"]
-    for root, threads, hashing in zip(roots, ("1", "2"), ("0", "1234"), strict=True):
-        paths = small_pipeline.write_parameters(root, name)
-        shutil.copytree(prepared.artifacts, paths.artifacts)
-        program = (
-            "from pathlib import Path; from apps.ml.artifact_paths import ArtifactPaths\n"
-            "from apps.ml.pipelines.model_training import main\n"
-            f"main(ArtifactPaths(Path({str(root)!r})))"
-        )
-        environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": hashing}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    assert digests(ArtifactPaths(roots[0]).bundle) == digests(ArtifactPaths(roots[1]).bundle)
+def test_two_processes_with_other_environments_write_the_same_bytes(prepared: ArtifactPaths, tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "another and longer path"
+    _train_all_in_new_process(prepared, first, {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
+    _train_all_in_new_process(prepared, second, {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "1234"})
+    for name in ESTIMATORS:
+        assert digests(ArtifactPaths(first / name).bundle) == digests(ArtifactPaths(second / name).bundle)
 
 
 def test_training_again_replaces_the_bundle(prepared: ArtifactPaths, tmp_path: Path) -> None:
@@ -164,3 +153,15 @@ def test_a_transformer_of_another_kind_is_refused(prepared: ArtifactPaths, tmp_p
     with pytest.raises(BundleError, match="DecisionTreeClassifier"):
         model_training.main(paths)
     assert not paths.bundle.exists()
+
+
+def _train_all_in_new_process(prepared: ArtifactPaths, root: Path, environment: dict[str, str]) -> None:
+    program = (
+        "import sys; from pathlib import Path; from apps.ml.artifact_paths import ArtifactPaths\n"
+        "from apps.ml.tests.small_pipeline import trained\n"
+        "root = Path(sys.argv[2])\n"
+        f"for name in {ESTIMATORS}: trained(ArtifactPaths(Path(sys.argv[1])), root / name, name)\n"
+    )
+    arguments = [sys.executable, "-c", program, str(prepared.root), str(root)]
+    done = subprocess.run(arguments, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

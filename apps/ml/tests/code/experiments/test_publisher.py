@@ -1,0 +1,220 @@
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.data.processed import read_split
+from apps.ml.errors import BadInputError
+from apps.ml.experiments import tags
+from apps.ml.experiments.fingerprint import dvc_digest, fingerprint_of
+from apps.ml.experiments.publisher import publish_working_tree
+from apps.ml.experiments.run_content import flat_metrics
+from apps.ml.experiments.runs import complete_run, latest_runs
+from apps.ml.experiments.tracking import TrackingStore, open_store
+from apps.ml.files import read_json
+from apps.ml.models.bundle import read_bundle
+from apps.ml.pipelines import model_registration
+from apps.ml.tests import finished_pipeline
+
+pytestmark = finished_pipeline.WARNINGS
+
+
+def _only_run(store: TrackingStore) -> Any:
+    runs = latest_runs(store)
+    assert len(runs) == 1
+    return runs[0]
+
+
+def _artifact(store: TrackingStore, run: Any, path: str, folder: Path) -> str:
+    return Path(store.client.download_artifacts(run.info.run_id, path, str(folder))).read_text(encoding="utf-8")
+
+
+def test_a_run_holds_everything_about_its_fingerprint(finished: ArtifactPaths, tmp_path: Path) -> None:
+    model_registration.main(finished)
+    store = open_store()
+    run = _only_run(store)
+    facts = run.data.tags
+    assert facts[tags.FINGERPRINT] == fingerprint_of(finished).value
+    assert facts[tags.EVIDENCE] == read_json(finished.evidence)["digest"]
+    assert facts[tags.OUTPUT + "artifacts/03_models/bundle"] == dvc_digest(finished.bundle)
+    assert facts[tags.VERDICT] == "PASS"
+    assert facts[tags.GATE + "four fifths"] == "PASS"
+    assert facts[tags.UNDEFINED] == "performance.precision: no row was predicted positive"
+    assert facts[tags.ENVIRONMENT + "python"].startswith("3.")
+    assert run.data.params["model_training.estimator"] == "lightgbm"
+    assert run.data.metrics["performance.roc_auc"] == 0.8
+    assert run.data.metrics["performance.roc_auc_lower"] == 0.75
+    assert run.data.metrics["fairness.sex.groups.female x Black.selection_rate"] == 0.4
+    assert _artifact(store, run, "reports/model_card.md", tmp_path) == finished.model_card.read_text()
+    assert _artifact(store, run, "params.yaml", tmp_path) == finished.parameters.read_text()
+    assert json.loads(_artifact(store, run, "reports/metrics/registration.json", tmp_path)) == read_json(
+        finished.metric("registration")
+    )
+
+
+def test_every_measurement_of_the_metric_files_is_a_metric_of_the_run(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    names = ("data_quality", "performance", "fairness", "explainability")
+    expected = flat_metrics({name: read_json(finished.metric(name)) for name in names})
+    assert _only_run(open_store()).data.metrics == expected.values
+
+
+def test_the_rows_of_each_split_are_inputs_with_digest_and_count(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    inputs = {entry.dataset.name: entry for entry in _only_run(open_store()).inputs.dataset_inputs}
+    test = inputs[f"{finished_pipeline.MODEL} test"]
+    assert test.dataset.digest == dvc_digest(finished.processed / "test.parquet")
+    assert json.loads(test.dataset.profile) == {"num_rows": 300}
+    assert [tag.value for tag in test.tags] == ["evaluation"]
+    assert len(inputs) == 3
+
+
+def test_the_model_in_the_store_holds_the_exact_bytes_of_the_bundle(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    store = open_store()
+    model = store.client.get_logged_model(_only_run(store).data.tags[tags.MODEL])
+    stored = Path(model.artifact_location.removeprefix("file://").replace("%20", " ")) / "artifacts" / "bundle"
+    assert dvc_digest(stored) == dvc_digest(finished.bundle)
+    assert str(model.status) == "READY"
+
+
+def test_the_champion_loads_with_mlflow_where_pickle_is_forbidden_and_scores_as_the_bundle(
+    finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_registration.main(finished)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    import mlflow
+
+    mlflow.set_tracking_uri(open_store().address)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    loaded = mlflow.pyfunc.load_model(f"models:/{finished_pipeline.MODEL}@champion")
+    bundle = read_bundle(finished.bundle)
+    rows = read_split(finished.processed, "test").features[[column.name for column in bundle.info.columns]]
+    answer = loaded.predict(rows)
+    expected = bundle.score(rows)
+    assert np.array_equal(answer["score"].to_numpy(), expected)
+    assert np.array_equal(answer["decision"].to_numpy(), bundle.decide(expected))
+    assert loaded.metadata.metadata[tags.EVIDENCE] == read_json(finished.evidence)["digest"]
+    assert dvc_digest(finished.bundle) == dvc_digest(finished.bundle)
+
+
+def test_the_same_fingerprint_reuses_its_run(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    before = _only_run(open_store()).info.run_id
+    again = publish_working_tree(finished)
+    assert again.reused
+    assert again.run_id == before
+    assert again.version == "1"
+
+
+def test_other_outputs_make_another_run(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    finished_pipeline.measure(finished, roc_auc=0.82)
+    model_registration.main(finished)
+    assert [run.data.metrics["performance.roc_auc"] for run in latest_runs(open_store())] == [0.82, 0.8]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "FAILED"])
+def test_a_run_that_ended_half_way_is_replaced(status: str, finished: ArtifactPaths) -> None:
+    store = open_store()
+    experiment_id = store.experiment_id(finished_pipeline.MODEL)
+    fingerprint = fingerprint_of(finished).value
+    half = store.client.create_run(experiment_id, tags={tags.FINGERPRINT: fingerprint}).info.run_id
+    if status != "RUNNING":
+        store.client.set_terminated(half, status)
+    model_registration.main(finished)
+    run = complete_run(store, experiment_id, fingerprint)
+    assert run is not None
+    assert run.info.run_id != half
+    assert store.client.get_run(half).info.lifecycle_stage == "deleted"
+
+
+def test_a_run_without_the_mark_of_completeness_is_not_reused(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    store = open_store()
+    before = _only_run(store).info.run_id
+    store.client.delete_tag(before, tags.COMPLETE)
+    assert not publish_working_tree(finished).reused
+    assert _only_run(store).info.run_id != before
+
+
+def test_a_publication_that_breaks_leaves_a_failed_run_that_is_replaced_later(finished: ArtifactPaths) -> None:
+    manifest = finished.bundle / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text("{}")
+    with pytest.raises(BadInputError, match="bundle format None"):
+        model_registration.main(finished)
+    store = open_store()
+    broken = store.client.search_runs([store.experiment_id(finished_pipeline.MODEL)])
+    assert [run.info.status for run in broken] == ["FAILED"]
+    assert latest_runs(store) == []
+    manifest.write_text(text)
+    model_registration.main(finished)
+    assert len(latest_runs(store)) == 1
+
+
+def test_an_experiment_makes_a_run_with_its_own_parameters_and_no_version(
+    finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_pipeline.experiment(finished, monkeypatch, "brisk-lamp", 0.81, seed=6)
+    store = open_store()
+    run = _only_run(store)
+    assert run.data.tags[tags.EXPERIMENT + "brisk-lamp"] == "b" * 40
+    assert run.data.params["model_training.seed"] == "6"
+    assert store.client.search_registered_models() == []
+
+
+def test_two_experiments_that_arrive_at_the_same_run_are_both_named_on_it(
+    finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_pipeline.experiment(finished, monkeypatch, "brisk-lamp", 0.81)
+    finished_pipeline.experiment(finished, monkeypatch, "calm-rope", 0.81)
+    facts = _only_run(open_store()).data.tags
+    assert {tags.EXPERIMENT + "brisk-lamp", tags.EXPERIMENT + "calm-rope"} <= set(facts)
+    assert facts[tags.FIRST_EXPERIMENT] == "brisk-lamp"
+
+
+def test_other_gates_on_the_same_evidence_change_the_verdict_of_the_run_and_of_its_version(
+    finished: ArtifactPaths,
+) -> None:
+    model_registration.main(finished)
+    gate = {"name": "accurate", "metric": "performance.accuracy", "at_least": 0.99}
+    finished_pipeline.set_parameters(finished, "model_registration", gates=[gate])
+    model_registration.main(finished)
+    store = open_store()
+    facts = _only_run(store).data.tags
+    assert facts[tags.VERDICT] == "FAIL"
+    assert {name for name in facts if name.startswith(tags.GATE)} == {tags.GATE + "accurate"}
+    assert store.client.get_model_version(finished_pipeline.MODEL, "1").tags[tags.VERDICT] == "FAIL"
+
+
+def test_a_verdict_about_other_outputs_is_not_published(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    finished_pipeline.measure(finished, roc_auc=0.5)
+    with pytest.raises(BadInputError, match="judged other outputs"):
+        publish_working_tree(finished)
+
+
+def test_without_a_verdict_there_is_nothing_to_publish(finished: ArtifactPaths) -> None:
+    with pytest.raises(BadInputError, match=r"registration\.json does not exist. Run `dvc repro`"):
+        publish_working_tree(finished)
+
+
+def test_the_commit_is_named_and_only_code_and_parameters_make_it_dirty(finished: ArtifactPaths) -> None:
+    Path(".gitignore").write_text("/artifacts/\n/mlflow.db*\n/mlartifacts/\n")
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit"]):
+        subprocess.run(["git", *command, *(["-qm", "x"] if "commit" in command else [])], check=True)
+    model_registration.main(finished)
+    run = _only_run(open_store())
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    assert run.data.tags[tags.COMMIT] == head
+    assert run.data.tags[tags.DIRTY] == "false"
+    finished_pipeline.measure(finished, roc_auc=0.83)
+    finished_pipeline.set_parameters(finished, "model_training", seed=9)
+    model_registration.main(finished)
+    assert latest_runs(open_store())[0].data.tags[tags.DIRTY] == "true"
