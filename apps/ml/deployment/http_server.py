@@ -19,6 +19,9 @@ from apps.ml.errors import BadInputError, ServiceUnavailableError
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the pools of usual clients keep an idle connection, so that the server is not the one to close it."""
+
 BACKLOG = 1024
 
 
@@ -111,6 +114,7 @@ def _configuration(source: ModelSource, loading_end: LoadingEnd) -> uvicorn.Conf
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

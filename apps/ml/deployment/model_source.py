@@ -19,7 +19,6 @@ MODEL_VARIABLE = "FAIRMIND_MODEL"
 SCHEME = "models:/"
 FORMS = f"{SCHEME}<name>@<alias>, {SCHEME}<name>/<version> or the folder of a bundle"
 REGISTERED = re.compile(r"models:/+(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9][0-9]*))")
-BUNDLE_IN_MODEL = Path("artifacts", "bundle")
 
 
 class ModelSource(Protocol):
@@ -85,10 +84,9 @@ class RegistrySource:
     def load(self) -> ServedModel:
         """See :meth:`ModelSource.load`. An alias is resolved once, to the version that is then named everywhere."""
         version = registry_versions.find_version(self.name, self.version, self.alias)
-        with registry_versions.downloaded_model(version) as folder:
-            bundle_folder = find_bundle(folder)
-            bundle = read_bundle(bundle_folder)
-            digest = sha256_of_file(bundle_folder / MANIFEST_FILE)
+        with registry_versions.downloaded_bundle(version) as folder:
+            bundle = read_bundle(folder)
+            digest = sha256_of_file(folder / MANIFEST_FILE)
         missing = None if version.evidence else f"the version has no tag {registry_versions.EVIDENCE_TAG}"
         return ServedModel(self.name, version.number, self.alias, version.evidence, missing, digest, bundle)
 
@@ -111,7 +109,7 @@ def default_address() -> str:
 
 def find_bundle(folder: Path) -> Path:
     """Return the bundle in `folder`: the folder itself, or the bundle inside an MLflow model."""
-    for candidate in (folder, folder / BUNDLE_IN_MODEL):
+    for candidate in (folder, folder / registry_versions.BUNDLE_IN_MODEL):
         if (candidate / MANIFEST_FILE).is_file():
             return candidate
     raise BundleError(f"{folder} holds no bundle: there is no {MANIFEST_FILE}. Name {FORMS}.")

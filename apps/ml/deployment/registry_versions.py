@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from apps.ml.errors import RegistryError, ServiceUnavailableError
+from apps.ml.errors import BundleError, FairMindError, RegistryError, ServiceUnavailableError
 from apps.ml.tracking_address import SQLITE, TRACKING_VARIABLE, printable, require_reachable, tracking_address
 
 EVIDENCE_TAG = "fairmind.evidence"
-BRIEF = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 """MLflow by itself asks seven times and waits two minutes each; a server that starts must say soon that it cannot."""
+
+BUNDLE_IN_MODEL = "artifacts/bundle"
+"""Where an MLflow model of ours holds its bundle."""
 
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 
@@ -40,21 +47,33 @@ def find_version(name: str, version: str | None, alias: str | None) -> Registere
     """
     wanted = f"alias '{alias}'" if alias else f"version {version}"
     client = _client(f"model '{name}' with {wanted}")
-    with _registry_failures(name, wanted):
+    with _registry_failures(_absent(name, wanted)):
         found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
         files = client.get_model_version_download_uri(name, found.version)
     return RegisteredVersion(name, str(found.version), found.tags.get(EVIDENCE_TAG), files)
 
 
 @contextmanager
-def downloaded_model(version: RegisteredVersion) -> Iterator[Path]:
-    """Yield a temporary folder with the files of a version's MLflow model; it is removed afterwards."""
+def downloaded_bundle(version: RegisteredVersion) -> Iterator[Path]:
+    """Yield a temporary folder with the bundle of a version; it is removed afterwards.
+
+    Raises
+    ------
+    BundleError
+        The version holds no bundle.
+    ServiceUnavailableError
+        The files of the version cannot be had.
+    """
     import mlflow
 
+    absent = BundleError(
+        f"Version {version.number} of '{version.name}' holds no bundle, or its files are gone. Serve a version that "
+        "`dvc repro` registered."
+    )
     with tempfile.TemporaryDirectory(prefix="fairmind-model-") as folder:
-        with _registry_failures(version.name, f"version {version.number}"):
+        with _registry_failures(absent):
             path = mlflow.artifacts.download_artifacts(
-                artifact_uri=version.files, dst_path=folder, tracking_uri=tracking_address()
+                artifact_uri=f"{version.files}/{BUNDLE_IN_MODEL}", dst_path=folder, tracking_uri=tracking_address()
             )
         yield Path(path)
 
@@ -68,7 +87,7 @@ def _client(wanted: str) -> Any:
             f"register one, or set {TRACKING_VARIABLE}."
         )
     require_reachable(address)
-    for variable, value in BRIEF.items():
+    for variable, value in SETTINGS.items():
         os.environ.setdefault(variable, value)
     import mlflow
 
@@ -77,29 +96,26 @@ def _client(wanted: str) -> Any:
 
 
 @contextmanager
-def _registry_failures(name: str | None = None, wanted: str = "") -> Iterator[None]:
-    """Turn failures of MLflow and of its database into ours.
-
-    Where a version of model `name` is asked for, an absent one is the caller's matter; the rest is the registry's.
-    """
+def _registry_failures(absent: FairMindError | None = None) -> Iterator[None]:
+    """Turn failures of MLflow and of its database into ours; `absent` is raised for what the registry does not hold."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except MlflowException as error:
-        if name is not None and error.error_code in ABSENT:
-            _refuse_absent(name, wanted)
+        if absent is not None and error.error_code in ABSENT:
+            raise absent from error
         _refuse_unanswered(error)
     except (OSError, SQLAlchemyError) as error:
         _refuse_unanswered(error)
 
 
-def _refuse_absent(name: str, wanted: str) -> NoReturn:
-    raise RegistryError(
+def _absent(name: str, wanted: str) -> RegistryError:
+    return RegistryError(
         f"The registry at {printable(tracking_address())} has no model '{name}' with {wanted}. `fairmind models list` "
         f"shows what there is; `fairmind models promote {name} <version>` makes a version the champion."
-    ) from None
+    )
 
 
 def _refuse_unanswered(error: Exception) -> NoReturn:

@@ -143,6 +143,7 @@ def test_the_declared_data_set_has_the_documented_shape() -> None:
     assert len(table) == ROWS
     assert set(table.frame) == {*declaration.columns, declaration.label.column}
     assert "true_repayment_probability" in declaration.held_out
+    assert f"{UNRECORDED_OVERSEAS:.0%}".replace("%", " %") in declaration.known_faults[0]
     assert 0.62 < (table.frame["repaid"] == "yes").mean() < 0.70
 
 

@@ -197,6 +197,17 @@ def test_what_the_registry_does_not_hold_is_a_registry_error(registry: str, addr
         model_source(address).load()
 
 
+def test_a_version_that_holds_no_bundle_is_refused(registry: str, tmp_path: Path) -> None:
+    import mlflow
+
+    (tmp_path / "MLmodel").write_text("flavors: {}\n")
+    client = mlflow.MlflowClient(tracking_uri=registry, registry_uri=registry)
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", source=str(tmp_path))
+    with pytest.raises(BundleError, match="Version 1 of 'foreign' holds no bundle"):
+        model_source("models:/foreign/1").load()
+
+
 def test_an_alias_is_resolved_to_the_version_it_names(registry: str) -> None:
     import mlflow
 

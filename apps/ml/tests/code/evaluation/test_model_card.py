@@ -1,0 +1,60 @@
+import re
+
+import pytest
+
+from apps.ml.evaluation.documents.model_card import escape_markdown, measured, rate, render_model_card
+from apps.ml.tests import small_evaluation
+
+
+@pytest.fixture(scope="module")
+def card() -> str:
+    return render_model_card(small_evaluation.record())
+
+
+def test_the_card_has_every_section(card: str) -> None:
+    headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
+    assert headings == [
+        *("Model", "Intended use", "Data", "Performance", "Fairness", "Explanation", "Against the truth", "Limits")
+    ]
+    assert re.findall(r"^### (.+)$", card, flags=re.MULTILINE) == ["Known faults", "sex", "place"]
+
+
+def test_the_card_names_the_evidence_it_was_rendered_from(card: str) -> None:
+    assert small_evaluation.record()["digest"] in card
+    assert render_model_card(small_evaluation.record()) == card
+
+
+def test_every_table_row_has_as_many_cells_as_its_head(card: str) -> None:
+    tables = re.findall(r"(?:^\|.*\|\n)+", card, flags=re.MULTILINE)
+    assert len(tables) == 1 + 2 * 2 + 1 + 1
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_names_are_escaped_for_markdown_and_html(card: str) -> None:
+    assert "<script>" not in card
+    assert "&lt;b&gt;women&lt;/b&gt; &amp; girls" in card
+    assert r"men \| boys" in card
+    assert escape_markdown("a\n# [b](c) `d` *e*") == r"a \# \[b\](c) \`d\` \*e\*"
+
+
+def test_undefined_is_written_with_its_reason_and_small_groups_with_theirs(card: str) -> None:
+    assert "undefined: " in card
+    assert "tiny (not judged: 7 rows are fewer than the minimum group size of 30)" in card
+    assert measured({"value": None, "n": 0, "undefined": "a|b"}) == r"undefined: a\|b"
+
+
+def test_measurements_are_written_with_their_interval() -> None:
+    content = {"value": 0.5, "n": 10, "lower": 0.25, "upper": 0.75}
+    assert measured(content) == "0.500 [0.250, 0.750]"
+    assert rate(content) == "50.0 % [25.0, 75.0]"
+    assert measured({"value": 0.5, "n": 10}) == "0.500"
+
+
+def test_a_card_without_contributions_and_truth_says_so() -> None:
+    record = small_evaluation.record()
+    record["truth"] = {}
+    record["explainability"]["undefined"] = "they do not add up"
+    text = render_model_card(record)
+    assert "Undefined: they do not add up." in text
+    assert "Against the truth" not in text
