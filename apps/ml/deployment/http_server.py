@@ -127,7 +127,12 @@ def _configure_log() -> None:
     uvicorn_log = logging.getLogger("uvicorn.error")
     uvicorn_log.addHandler(handler)
     uvicorn_log.setLevel(logging.WARNING)
-    uvicorn_log.addFilter(lambda record: not record.exc_info)
+    uvicorn_log.addFilter(holds_no_traceback)
+
+
+def holds_no_traceback(record: logging.LogRecord) -> bool:
+    """Keep foreign tracebacks out of the log: the text of an error may hold values."""
+    return not record.exc_info
 
 
 def _run(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -81,7 +81,7 @@ def downloaded_bundle(version: RegisteredVersion) -> Iterator[Path]:
 def _client(wanted: str) -> Any:
     """A client of the registry that answers soon; an SQLite file that does not exist is not created by asking."""
     address = tracking_address()
-    if address.startswith(SQLITE) and not Path(address.removeprefix(SQLITE)).is_file():
+    if address.startswith(SQLITE) and not _holds_something(Path(address.removeprefix(SQLITE))):
         raise RegistryError(
             f"There is no {wanted}: no registry exists at {address}. Run `make reproduce` or `dvc repro` to train and "
             f"register one, or set {TRACKING_VARIABLE}."
@@ -93,6 +93,10 @@ def _client(wanted: str) -> Any:
 
     with _registry_failures():
         return mlflow.MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _holds_something(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 @contextmanager

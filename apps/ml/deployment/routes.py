@@ -6,8 +6,9 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from apps.ml.deployment.docs_page import SECURITY, docs_page
 from apps.ml.deployment.limits import Limits
 from apps.ml.deployment.model_slot import ModelSlot
 from apps.ml.deployment.prediction import answer_prediction
@@ -32,6 +33,7 @@ def native_routes(slot: ModelSlot, limits: Limits) -> APIRouter:
     _add_prediction(router, slot, limits)
     _add_models(router, slot)
     _add_health(router, slot)
+    _add_docs(router, slot)
     return router
 
 
@@ -70,6 +72,13 @@ def _add_health(router: APIRouter, slot: ModelSlot) -> None:
         """Tell whether the model was loaded and reproduced its golden rows, and if not, why."""
         status = HTTPStatus.OK if slot.state == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(_readiness(slot).model_dump(), status_code=status)
+
+
+def _add_docs(router: APIRouter, slot: ModelSlot) -> None:
+    @router.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        """Show people how to ask."""
+        return HTMLResponse(docs_page(slot.model, str(request.base_url).rstrip("/")), headers=SECURITY)
 
 
 def _readiness(slot: ModelSlot) -> Readiness:

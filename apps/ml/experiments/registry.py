@@ -86,7 +86,7 @@ def find_version(store: TrackingStore, name: str, number: str | None = None, ali
     wanted = number or aliases.get(alias or tags.CHAMPION_ALIAS)
     if wanted is None:
         raise RegistryError(
-            f"The model '{name}' has no {alias or tags.CHAMPION_ALIAS}{_end(alias or '', list(aliases))} "
+            f"The model '{name}' has no {alias or tags.CHAMPION_ALIAS}{_end(alias, list(aliases)) if alias else '.'} "
             f"`fairmind models list` shows its versions; `fairmind models promote {name} --version N` makes a champion."
         )
     numbers = {one.number: one for one in list_versions(store, name)}

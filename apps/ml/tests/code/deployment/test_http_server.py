@@ -1,6 +1,7 @@
 """`fairmind serve` as a process of its own: what it prints, how it ends."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.ml.deployment.http_server import listen
+from apps.ml.deployment.http_server import holds_no_traceback, listen
 from apps.ml.errors import BadInputError
 
 COMMAND = [sys.executable, "-m", "apps.ml.command_line", "serve", "--json"]
@@ -94,3 +95,9 @@ def test_an_address_of_another_machine_is_refused() -> None:
 def test_small_answers_are_sent_at_once() -> None:
     with listen("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_tracebacks_of_foreign_errors_are_kept_out_of_the_log() -> None:
+    plain = logging.makeLogRecord({"msg": "listening"})
+    failed = logging.makeLogRecord({"msg": "failed", "exc_info": (ValueError, ValueError("a value"), None)})
+    assert [holds_no_traceback(record) for record in (plain, failed)] == [True, False]

@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,16 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(small: httpx.Client) -> N
     with socket.create_connection((small.base_url.host, small.base_url.port or 80), 5) as connection:
         connection.sendall(head)
         assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_caller_who_hangs_up_is_no_fault_of_the_server(small: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with caplog.at_level(logging.ERROR):
+        with socket.create_connection((small.base_url.host, small.base_url.port or 80), 5) as connection:
+            connection.sendall(head)
+        time.sleep(2 * SMALL.body_seconds)
+        assert small.get("/healthz").status_code == 200
+    assert caplog.records == []
 
 
 def test_too_many_rows_are_refused_before_they_are_looked_at(small: httpx.Client) -> None:
