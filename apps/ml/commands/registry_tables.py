@@ -9,6 +9,8 @@ from rich.table import Table
 
 from apps.ml.commands.results import VERDICT_STYLE, gates_table
 
+KEPT_WHOLE = ("version", "aliases", "verdict", "ROC AUC")
+
 
 def moment(milliseconds: int) -> str:
     """Return a moment in words: universal time to the minute."""
@@ -18,8 +20,8 @@ def moment(milliseconds: int) -> str:
 def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
     """One row per version."""
     table = Table(title=f"Registered versions: {len(versions)}", title_justify="left")
-    for heading in ("model", "version", "aliases", "verdict", "estimator", "ROC AUC", "run", "made"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("version", "verdict", "ROC AUC", "run"))
+    for heading in ("model", "version", "aliases", "verdict", "estimator", "ROC AUC", "made"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in KEPT_WHOLE)
     for version in versions:
         auc = version["metrics"].get("performance.roc_auc")
         table.add_row(
@@ -29,7 +31,6 @@ def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
             _styled(version["verdict"]),
             version["estimator"],
             "" if auc is None else f"{auc:.4f}",
-            version["run_id"][:8],
             moment(version["created"]),
         )
     return table

@@ -69,7 +69,7 @@ def gates_table(registration: dict[str, Any]) -> Table:
 
 def _columns(table: Table, *labels: str) -> None:
     for label in labels:
-        table.add_column(label)
+        table.add_column(label, overflow="fold", no_wrap=True, min_width=10)
     table.add_column("value", justify="right")
     table.add_column("interval", justify="right")
     table.add_column("rows", justify="right")

@@ -131,7 +131,8 @@ def _rate(axes: "Axes", position: int, measured: Mapping[str, Any], judged: bool
     if measured.get("lower") is not None:
         axes.plot([measured["lower"], measured["upper"]], [position, position], color=color, linewidth=1.8)
     face = color if judged else "white"
-    axes.plot([value], [position], marker="o" if judged else "s", color=color, markerfacecolor=face, markersize=6.5)
+    axes.plot([value], [position], marker="o" if judged else "s", color=color, markerfacecolor=face, markersize=6.5,
+              clip_on=False, zorder=4)  # fmt: skip
 
 
 def _legend() -> list[Any]:

@@ -11,8 +11,6 @@ from apps.ml.data.processed import ProcessedSplit
 from apps.ml.data.sources import RawTable, read_raw
 from apps.ml.parameters import DataProcessing
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-
 ROWS = 4000
 
 

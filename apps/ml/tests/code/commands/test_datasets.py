@@ -11,8 +11,6 @@ from apps.ml.commands.datasets import app
 from apps.ml.data.catalogue import DATASETS_FOLDER, declared_names, load_declaration
 from apps.ml.errors import DataError, DeclarationError, SourceError
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-
 RUNNER = CliRunner()
 
 

@@ -17,8 +17,6 @@ from apps.ml.files import rounded
 from apps.ml.parameters import DataProcessing
 from apps.ml.tests.clinic_visits import DECLARATION, declaration, raw, visits, with_column, with_values
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-
 PARAMETERS = DataProcessing(dataset="clinic_visits", seed=4)
 QUARANTINE = {"at_most": 0.05}
 

@@ -2,14 +2,10 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-import pytest
-
 from apps.ml.data.preparation import prepare
 from apps.ml.data.quality_page import count, number, percent, quality_page
 from apps.ml.parameters import DataProcessing
 from apps.ml.tests.clinic_visits import declaration, raw, visits, with_column, with_values
-
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
 VOID = {"meta", "br", "rect", "link", "img", "input", "hr"}
 

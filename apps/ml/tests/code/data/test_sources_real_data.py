@@ -9,10 +9,9 @@ from apps.ml.data.catalogue import load_declaration
 from apps.ml.data.sources import read_raw
 from apps.ml.data.sources.raw_table import RawTable
 
-pytestmark = [
-    pytest.mark.skipif("FAIRMIND_DATA_DIR" not in os.environ, reason="FAIRMIND_DATA_DIR names no original files"),
-    pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning"),
-]
+pytestmark = pytest.mark.skipif(
+    "FAIRMIND_DATA_DIR" not in os.environ, reason="FAIRMIND_DATA_DIR names no original files"
+)
 
 
 def raw(name: str) -> RawTable:

@@ -11,8 +11,6 @@ from apps.ml.data.promises import Promise, promised_frame, promises
 from apps.ml.data.validation import Validation, validate
 from apps.ml.tests.clinic_visits import DECLARATION, declaration, raw, visits, with_column, with_values
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-
 
 def validation_of(frame: Any, declared: Declaration | None = None) -> Validation:
     declared = declared or declaration()

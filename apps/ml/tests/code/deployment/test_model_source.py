@@ -25,10 +25,6 @@ from apps.ml.files import sha256_of_file
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.tests.code.deployment.conftest import loan_rows
 
-pytestmark = [
-    # MLflow still asks SQLAlchemy for a loader strategy that will go.
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
-]
 NAME = "toy_loans"
 EVIDENCE = "e" * 64
 QUICK_SECONDS = 10.0

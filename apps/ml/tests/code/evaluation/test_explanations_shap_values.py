@@ -19,7 +19,6 @@ from apps.ml.evaluation.explanations.shap_values import (
 from apps.ml.tests.small_evaluation import FEATURES, SOURCES, LinearModel, encoded_rows
 
 # Importing SHAP sets colours in a way that matplotlib will deprecate.
-pytestmark = pytest.mark.filterwarnings("ignore:The set_.* function will be deprecated:PendingDeprecationWarning")
 
 
 class FittedModel:

@@ -15,12 +15,6 @@ from apps.ml.models.model_code import SCRIPT, copy_model_code, pip_requirements
 from apps.ml.models.signature import input_example, mlflow_signature
 from apps.ml.tests import small_loans
 
-pytestmark = [
-    # MLflow's import warns about its own type hints, and it compares an index with a range.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Operation with range is deprecated:pandas.errors.Pandas4Warning"),
-]
-
 ROWS = small_loans.split("test").features.head(25)
 LOADING = """
 import json, sys

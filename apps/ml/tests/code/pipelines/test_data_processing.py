@@ -16,8 +16,6 @@ from apps.ml.files import read_json, sha256_of_file
 from apps.ml.pipelines import data_processing
 from apps.ml.tests.clinic_visits import DECLARATION, visits, with_values
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-
 REAL_DATA = os.environ.get("FAIRMIND_DATA_DIR")
 needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="FAIRMIND_DATA_DIR does not name the original files")
 OTHER_SECTIONS: dict[str, Any] = {

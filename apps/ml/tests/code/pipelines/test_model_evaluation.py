@@ -15,7 +15,6 @@ from apps.ml.pipelines import model_evaluation
 from apps.ml.tests import small_pipeline
 
 # Importing SHAP sets colours in a way that matplotlib will deprecate.
-pytestmark = pytest.mark.filterwarnings("ignore:The set_.* function will be deprecated:PendingDeprecationWarning")
 
 
 @pytest.fixture(scope="module")
