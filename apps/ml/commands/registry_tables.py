@@ -14,13 +14,13 @@ KEPT_WHOLE = ("version", "aliases", "verdict", "ROC AUC")
 
 def moment(milliseconds: int) -> str:
     """Return a moment in words: universal time to the minute."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
     """One row per version."""
     table = Table(title=f"Registered versions: {len(versions)}", title_justify="left")
-    for heading in ("model", "version", "aliases", "verdict", "estimator", "ROC AUC", "made"):
+    for heading in ("model", "version", "aliases", "verdict", "estimator", "ROC AUC", "made (UTC)"):
         table.add_column(heading, overflow="fold", no_wrap=heading in KEPT_WHOLE)
     for version in versions:
         auc = version["metrics"].get("performance.roc_auc")

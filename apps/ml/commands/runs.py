@@ -22,6 +22,7 @@ SHOWN = (
     "performance.calibration_error",
 )
 SHOWN_GAPS = ("demographic_parity_ratio", "equalized_odds_difference", "equal_opportunity_difference")
+KEPT_WHOLE = ("run", "verdict", "ROC AUC")
 LATEST = 5
 
 
@@ -77,14 +78,16 @@ def _own_dataset() -> str:
 
 
 def _list_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title=f"Complete runs: {len(runs)}", title_justify="left")
-    for heading in ("run", "data set", "experiment", "estimator", "verdict", "ROC AUC", "started"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("run", "verdict", "ROC AUC"))
+    datasets = sorted({run["dataset"] for run in runs})
+    table = Table(title=f"Complete runs: {len(runs)} ({', '.join(datasets)})", title_justify="left")
+    headings = ("run", "experiment", "estimator", "verdict", "ROC AUC", "started (UTC)")
+    for heading in (*(("data set",) if len(datasets) > 1 else ()), *headings):
+        table.add_column(heading, overflow="fold", no_wrap=heading in KEPT_WHOLE)
     for run in runs:
         auc = run["metrics"].get("performance.roc_auc")
         table.add_row(
+            *((run["dataset"],) if len(datasets) > 1 else ()),
             run["run_id"][:8],
-            run["dataset"],
             "\n".join(run["experiments"]),
             run["parameters"].get("model_training.estimator", ""),
             run["verdict"],

@@ -8,7 +8,7 @@ from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.experiments import registry, tags
 from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
-from apps.ml.experiments.provenance import dvc_experiment
+from apps.ml.experiments.provenance import commit_of, dvc_experiment
 from apps.ml.experiments.run_writing import describe_verdict, write_run
 from apps.ml.experiments.runs import complete_run, discard_incomplete_runs
 from apps.ml.experiments.tracking import TrackingStore, answering_store
@@ -81,8 +81,17 @@ def _publish(
         run_id = write_run(store, experiment_id, paths, parameters, fingerprint)
     else:
         run_id = run.info.run_id
+        _name_clean_commit(store, run, paths)
     describe_verdict(store, run_id, registration)
     return Publication(run_id, _settle(store, run_id, parameters), reused)
+
+
+def _name_clean_commit(store: TrackingStore, run: Any, paths: ArtifactPaths) -> None:
+    """Where a run was made from changes that were not committed and by now are, name the commit that holds them."""
+    commit = commit_of(paths.root)
+    if run.data.tags.get(tags.DIRTY) == "true" and not commit.dirty and dvc_experiment() is None:
+        store.client.set_tag(run.info.run_id, tags.COMMIT, commit.name)
+        store.client.set_tag(run.info.run_id, tags.DIRTY, "false")
 
 
 def _settle(store: TrackingStore, run_id: str, parameters: Parameters) -> str | None:

@@ -204,16 +204,44 @@ def test_without_a_verdict_there_is_nothing_to_publish(finished: ArtifactPaths) 
         publish_working_tree(finished)
 
 
-def test_the_commit_is_named_and_only_code_and_parameters_make_it_dirty(finished: ArtifactPaths) -> None:
+def _git(*arguments: str) -> str:
+    named = ("git", "-c", "user.name=T", "-c", "user.email=t@example.org", *arguments)
+    return subprocess.run(named, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def committed(finished: ArtifactPaths) -> ArtifactPaths:
+    """The finished pipeline in a repository of its own, everything committed."""
     Path(".gitignore").write_text("/artifacts/\n/mlflow.db*\n/mlartifacts/\n")
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=T", "-c", "user.email=t@example.org", "commit"]):
-        subprocess.run(["git", *command, *(["-qm", "x"] if "commit" in command else [])], check=True)
-    model_registration.main(finished)
-    run = _only_run(open_store())
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    assert run.data.tags[tags.COMMIT] == head
-    assert run.data.tags[tags.DIRTY] == "false"
-    finished_pipeline.measure(finished, roc_auc=0.83)
-    finished_pipeline.set_parameters(finished, "model_training", seed=9)
-    model_registration.main(finished)
-    assert latest_runs(open_store())[0].data.tags[tags.DIRTY] == "true"
+    _git("init", "-q")
+    _git("add", "-A")
+    _git("commit", "-qm", "first")
+    return finished
+
+
+def test_the_commit_is_named_on_run_and_version(committed: ArtifactPaths) -> None:
+    model_registration.main(committed)
+    store = open_store()
+    version = store.client.get_model_version(finished_pipeline.MODEL, "1")
+    for facts in (_only_run(store).data.tags, version.tags):
+        assert (facts[tags.COMMIT], facts[tags.DIRTY]) == (_git("rev-parse", "HEAD"), "false")
+
+
+def test_changes_that_are_committed_later_are_found_under_their_commit(committed: ArtifactPaths) -> None:
+    finished_pipeline.set_parameters(committed, "model_training", seed=9)
+    model_registration.main(committed)
+    store = open_store()
+    assert _only_run(store).data.tags[tags.DIRTY] == "true"
+    _git("commit", "-qam", "second")
+    publish_working_tree(committed)
+    version = store.client.get_model_version(finished_pipeline.MODEL, "1")
+    for facts in (_only_run(store).data.tags, version.tags):
+        assert (facts[tags.COMMIT], facts[tags.DIRTY]) == (_git("rev-parse", "HEAD"), "false")
+
+
+def test_an_empty_commit_later_does_not_move_a_clean_run(committed: ArtifactPaths) -> None:
+    model_registration.main(committed)
+    before = _git("rev-parse", "HEAD")
+    _git("commit", "-q", "--allow-empty", "-m", "second")
+    publish_working_tree(committed)
+    assert _only_run(open_store()).data.tags[tags.COMMIT] == before
