@@ -67,7 +67,7 @@ serve: $(READY) ## Serve the champion over HTTP
 
 .PHONY: mlflow
 mlflow: $(READY) ## Open the tracking store in MLflow's own interface
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port $(MLFLOW_PORT) \
+	mlflow --env-file mlops/mlflow/server.env server --host 127.0.0.1 --port $(MLFLOW_PORT) \
 		--backend-store-uri sqlite:///$(CURDIR)/mlflow.db --default-artifact-root $(CURDIR)/mlartifacts
 
 .PHONY: benchmark

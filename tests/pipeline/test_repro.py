@@ -78,9 +78,10 @@ def test_a_clone_publishes_its_own_version_into_an_empty_store(reproduced: Works
     reproduced.run("git", "clone", "--quiet", str(reproduced.root), str(tmp_path / "clone"))
     clone = Workspace(tmp_path / "clone")
     shutil.copytree(reproduced.root / ".dvc" / "cache", clone.root / ".dvc" / "cache")
-    clone.run("dvc", "repro")
+    assert clone.stages_run(clone.run("dvc", "repro").stdout) == ["model_registration"]
+    assert len(clone.json("fairmind", "models", "list", "--json")["versions"]) == 1
     clone.run("fairmind", "models", "publish")
-    assert clone.json("fairmind", "models", "list", "--json")
+    assert len(clone.json("fairmind", "models", "list", "--json")["versions"]) == 1
 
 
 def test_a_broken_row_stops_the_first_stage_and_leaves_no_partial_metric(fresh: Workspace) -> None:

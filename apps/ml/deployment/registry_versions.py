@@ -118,7 +118,7 @@ def _registry_failures(absent: FairMindError | None = None) -> Iterator[None]:
 def _absent(name: str, wanted: str) -> RegistryError:
     return RegistryError(
         f"The registry at {printable(tracking_address())} has no model '{name}' with {wanted}. `fairmind models list` "
-        f"shows what there is; `fairmind models promote {name} <version>` makes a version the champion."
+        f"shows what there is; `fairmind models promote {name} --version N` makes a version the champion."
     )
 
 

@@ -21,12 +21,6 @@ from apps.ml.pipelines import model_registration
 from apps.ml.tests import small_pipeline
 
 MODEL = "small_loans"
-WARNINGS = [
-    # Imports inside MLflow warn about its own code.
-    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Operation with range is deprecated:pandas.errors.Pandas4Warning"),
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"),
-]
 GATES = [
     {"name": "ranking", "metric": "performance.roc_auc", "at_least": 0.7},
     {"name": "four fifths", "metric": "fairness.*.demographic_parity_ratio", "at_least": 0.8},

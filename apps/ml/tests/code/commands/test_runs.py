@@ -11,8 +11,6 @@ from apps.ml.files import read_json
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 @pytest.fixture
 def tracked(finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch) -> ArtifactPaths:

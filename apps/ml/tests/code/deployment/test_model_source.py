@@ -183,7 +183,7 @@ def test_a_version_is_loaded_from_the_registry_with_its_evidence(registry: str, 
 
 
 def test_a_registry_without_a_champion_names_the_command_that_makes_one(registry: str) -> None:
-    with pytest.raises(RegistryError, match=f"fairmind models promote {NAME} <version>"):
+    with pytest.raises(RegistryError, match=f"fairmind models promote {NAME} --version N"):
         model_source(f"models:/{NAME}@champion").load()
 
 

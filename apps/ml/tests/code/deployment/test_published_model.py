@@ -13,9 +13,7 @@ from apps.ml.models.bundle import read_bundle
 from apps.ml.models.golden_rows import records
 from apps.ml.pipelines import model_registration
 from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
-from apps.ml.tests.finished_pipeline import MODEL, WARNINGS, measure, workspace
-
-pytestmark = WARNINGS
+from apps.ml.tests.finished_pipeline import MODEL, measure, workspace
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from apps.ml.experiments.tracking import open_store
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 def test_value_and_bounds_become_one_measurement() -> None:
     flat = {"performance.roc_auc": 0.8, "performance.roc_auc_lower": 0.7, "performance.roc_auc_upper": 0.9}

@@ -11,8 +11,6 @@ from apps.ml.errors import BadInputError
 from apps.ml.experiments.fingerprint import dvc_digest, fingerprint_of
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 @pytest.fixture
 def locked(tmp_path: Path) -> ArtifactPaths:

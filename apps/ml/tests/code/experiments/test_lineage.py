@@ -7,8 +7,6 @@ from apps.ml.files import read_json
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 def test_a_version_leads_back_to_run_data_bundle_evidence_and_gates(finished: ArtifactPaths) -> None:
     model_registration.main(finished)

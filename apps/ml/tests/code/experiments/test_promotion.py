@@ -9,7 +9,6 @@ from apps.ml.experiments.tracking import TrackingStore, open_store
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
 MODEL = finished_pipeline.MODEL
 
 

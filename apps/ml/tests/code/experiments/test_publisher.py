@@ -21,8 +21,6 @@ from apps.ml.models.bundle import read_bundle
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 def _only_run(store: TrackingStore) -> Any:
     runs = latest_runs(store)

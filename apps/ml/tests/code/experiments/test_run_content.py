@@ -4,9 +4,7 @@ from hypothesis import strategies as st
 
 from apps.ml.experiments.run_content import LONGEST_NAME, flat_metrics, flat_parameters, stored_name
 from apps.ml.parameters import Parameters, check_parameters
-from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
 SECTIONS = {
     "data_processing": {"dataset": "people", "seed": 1},
     "feature_engineering": {"columns": {"age": {"bins": 4}}, "interactions": [["a", "b"]]},

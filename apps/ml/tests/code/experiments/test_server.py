@@ -20,7 +20,6 @@ from apps.ml.experiments.tracking import open_store
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
 START_SECONDS = 90.0
 
 

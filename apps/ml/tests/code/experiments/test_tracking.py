@@ -10,9 +10,7 @@ import pytest
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import BadInputError, ServiceUnavailableError
 from apps.ml.experiments.tracking import lock_file, open_store
-from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
 ROOT = Path(__file__).resolve().parents[5]
 FIRST_USE = "from apps.ml.experiments.tracking import open_store; print(open_store().experiment_id('people'))"
 QUICK_SECONDS = 30.0

@@ -10,8 +10,6 @@ from apps.ml.files import read_json
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import finished_pipeline
 
-pytestmark = finished_pipeline.WARNINGS
-
 
 def _outputs(paths: ArtifactPaths) -> tuple[bytes, bytes]:
     return (
