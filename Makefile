@@ -39,7 +39,7 @@ reproduce: $(READY) ## Run the whole pipeline and print the results
 
 .PHONY: test
 test: $(READY) ## Run every test but the slow ones
-	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadgroup
+	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile
 
 .PHONY: test-slow
 test-slow: $(READY) ## Run the full-size checks

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workspace import Workspace
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("small repository")]
+pytestmark = pytest.mark.pipeline
 
 QUEUE_TIMEOUT_SECONDS = 240
 

@@ -14,7 +14,7 @@ from apps.ml.artifact_paths import STAGES
 from apps.ml.data.processed import read_split
 from tests.workspace import Workspace, copy_of_repository
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("default data set")]
+pytestmark = pytest.mark.pipeline
 
 START_TIMEOUT_SECONDS = 60
 
@@ -32,12 +32,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def address(clone: Workspace) -> Iterator[str]:
     """`fairmind serve` on a free port, stopped at the end."""
     command = [sys.executable, "-m", "apps.ml.command_line", "serve", "--port", "0", "--json"]
-    server = subprocess.Popen(command, cwd=clone.root, stdout=subprocess.PIPE, text=True)
-    try:
-        yield _address_printed_by(server)
-    finally:
-        server.terminate()
-        server.wait(timeout=START_TIMEOUT_SECONDS)
+    with subprocess.Popen(command, cwd=clone.root, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield _address_printed_by(server)
+        finally:
+            server.terminate()
+            server.wait(timeout=START_TIMEOUT_SECONDS)
 
 
 def _address_printed_by(server: "subprocess.Popen[str]") -> str:

@@ -9,7 +9,7 @@ import yaml
 from apps.ml.artifact_paths import METRICS, STAGES
 from tests.workspace import Workspace
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("small repository")]
+pytestmark = pytest.mark.pipeline
 
 
 def test_every_stage_leaves_its_report(reproduced: Workspace) -> None:
@@ -78,7 +78,9 @@ def test_a_clone_publishes_its_own_version_into_an_empty_store(reproduced: Works
     reproduced.run("git", "clone", "--quiet", str(reproduced.root), str(tmp_path / "clone"))
     clone = Workspace(tmp_path / "clone")
     shutil.copytree(reproduced.root / ".dvc" / "cache", clone.root / ".dvc" / "cache")
-    assert clone.stages_run(clone.run("dvc", "repro").stdout) == ["model_registration"]
+    ran = clone.stages_run(clone.run("dvc", "repro").stdout)
+    assert "model_training" not in ran
+    assert "model_registration" in ran
     assert len(clone.json("fairmind", "models", "list", "--json")["versions"]) == 1
     clone.run("fairmind", "models", "publish")
     assert len(clone.json("fairmind", "models", "list", "--json")["versions"]) == 1
