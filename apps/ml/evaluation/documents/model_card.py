@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.ml.evaluation.documents import words
-from apps.ml.evaluation.documents.report import TEMPLATES
 from apps.ml.evaluation.documents.summary import limits
+from apps.ml.evaluation.documents.templating import document_environment
 
 _SPECIAL = re.compile(r"([\\`*|\[\]#])")
 
@@ -18,25 +18,8 @@ def render_model_card(record: Mapping[str, Any]) -> str:
     ----------
     Mitchell et al., "Model Cards for Model Reporting", FAccT 2019, section 4.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701 - the result is Markdown; `finalize` escapes for it
-        loader=FileSystemLoader(TEMPLATES),
-        finalize=escape_markdown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": words.number,
-        "percent": words.percent,
-        "threshold": words.threshold,
-        "count_of": words.count,
-        "spoken": words.spoken,
-        "estimator": words.estimator,
-        "measured": measured,
-        "rate": rate,
-    }
+    environment = document_environment(finalize=escape_markdown)
+    environment.filters |= {"measured": measured, "rate": rate}
     template = environment.get_template("model_card.md.j2")
     return template.render(record=record, limits=limits(record), words=words)
 

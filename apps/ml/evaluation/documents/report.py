@@ -3,14 +3,12 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from apps.ml.evaluation.documents import words
 from apps.ml.evaluation.documents.summary import headlines, limits
+from apps.ml.evaluation.documents.templating import document_environment
 from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -39,30 +37,16 @@ def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
     plots : sequence of Plot
         Those of :func:`~apps.ml.evaluation.plots.drawing.draw_all`; one that is missing is left out.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": words.number,
-        "percent": words.percent,
-        "threshold": words.threshold,
-        "count_of": words.count,
-        "interval": words.interval,
-        "spoken": words.spoken,
-        "estimator": words.estimator,
-    }
-    return environment.get_template("report.html.j2").render(
-        record=record,
-        headlines=headlines(record),
-        limits=limits(record),
-        pictures={plot.name: _picture(plot) for plot in plots},
-        words=words,
+    return (
+        document_environment(autoescape=True)
+        .get_template("report.html.j2")
+        .render(
+            record=record,
+            headlines=headlines(record),
+            limits=limits(record),
+            pictures={plot.name: _picture(plot) for plot in plots},
+            words=words,
+        )
     )
 
 
