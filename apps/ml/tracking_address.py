@@ -10,6 +10,11 @@ from apps.ml.errors import ServiceUnavailableError
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
+EVIDENCE_TAG = "fairmind.evidence"
+"""Tag of a run and of a version: digest of the evidence. The model server returns it with each prediction."""
+
+ABSENT_CODES = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for a name that is not there, or could not be."""
 CONNECT_SECONDS = 3.0
 DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 

@@ -20,6 +20,11 @@ def test_an_experiment_in_the_workspace_has_its_own_run(reproduced: Workspace) -
     assert after[0]["experiment"] == "linear"
     shown = reproduced.json("dvc", "metrics", "show", "--json")[""]["data"]["reports/metrics/performance.json"]["data"]
     assert after[0]["metrics"]["performance.roc_auc"] == pytest.approx(shown["roc_auc"]["value"], abs=1e-12)
+    difference = reproduced.json("dvc", "metrics", "diff", "--json")["reports/metrics/performance.json"]
+    assert difference["roc_auc.value"]["new"] == shown["roc_auc"]["value"]
+    plots = reproduced.json("dvc", "plots", "diff", "--json")["data"]
+    revisions = {point["rev"] for point in plots["ROC curve"][0]["content"]["data"]["values"]}
+    assert revisions == {"HEAD", "workspace"}
     reproduced.run("git", "checkout", "--quiet", ".")
     reproduced.run("dvc", "checkout", "--quiet", "--force", check=False)
     reproduced.run("dvc", "repro")

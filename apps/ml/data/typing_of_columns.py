@@ -75,10 +75,7 @@ def column_findings(present: Iterable[str], declaration: Declaration) -> tuple[F
     return (
         *(_absent(name, extra) for name in absent),
         *(_undeclared(name) for name in extra),
-        *(
-            Finding("duplicated_column", "appears more than once", name, expected="one column of each name")
-            for name in twice
-        ),
+        *(_duplicated(name) for name in twice),
     )
 
 

@@ -14,6 +14,7 @@ from apps.ml.files import sha256_of_file
 from apps.ml.models.bundle import read_bundle
 from apps.ml.models.bundle_files import MANIFEST_FILE
 from apps.ml.parameters import read_parameters
+from apps.ml.tracking_address import EVIDENCE_TAG
 
 MODEL_VARIABLE = "FAIRMIND_MODEL"
 SCHEME = "models:/"
@@ -87,7 +88,7 @@ class RegistrySource:
         with registry_versions.downloaded_bundle(version) as folder:
             bundle = read_bundle(folder)
             digest = sha256_of_file(folder / MANIFEST_FILE)
-        missing = None if version.evidence else f"the version has no tag {registry_versions.EVIDENCE_TAG}"
+        missing = None if version.evidence else f"the version has no tag {EVIDENCE_TAG}"
         return ServedModel(self.name, version.number, self.alias, version.evidence, missing, digest, bundle)
 
 

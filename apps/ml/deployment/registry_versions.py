@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from apps.ml.errors import BundleError, FairMindError, RegistryError, ServiceUnavailableError
-from apps.ml.tracking_address import SQLITE, TRACKING_VARIABLE, printable, require_reachable, tracking_address
+from apps.ml.tracking_address import (
+    ABSENT_CODES,
+    EVIDENCE_TAG,
+    SQLITE,
+    TRACKING_VARIABLE,
+    printable,
+    require_reachable,
+    tracking_address,
+)
 
-EVIDENCE_TAG = "fairmind.evidence"
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -21,8 +28,6 @@ SETTINGS = {
 
 BUNDLE_IN_MODEL = "artifacts/bundle"
 """Where an MLflow model of ours holds its bundle."""
-
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def _registry_failures(absent: FairMindError | None = None) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        if absent is not None and error.error_code in ABSENT:
+        if absent is not None and error.error_code in ABSENT_CODES:
             raise absent from error
         _refuse_unanswered(error)
     except (OSError, SQLAlchemyError) as error:

@@ -10,19 +10,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from apps.ml.artifact_paths import STAGES, ArtifactPaths
+from apps.ml.artifact_paths import METRICS, STAGES, ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.files import sha256_of_json
 from apps.ml.parameters import read_parameters
 
 UPSTREAM = STAGES[:-1]
 MENDING = "Run `dvc repro`."
-PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _own_parameters(paths: ArtifactPaths) -> dict[str, Any]:
 
 def _own_outputs(paths: ArtifactPaths) -> dict[str, str]:
     folders = [paths.processed, paths.features, paths.bundle, paths.predictions, paths.plots]
-    metrics = [paths.metric(name) for name in ("data_quality", "performance", "fairness", "explainability")]
+    metrics = [paths.metric(name) for name in METRICS[:-1]]
     files = [*metrics, paths.evidence, paths.report, paths.model_card, paths.data_quality_page]
     present = [path for path in (*folders, *files) if path.exists()]
     return {path.relative_to(paths.root).as_posix(): dvc_digest(path) for path in present}
@@ -112,8 +112,5 @@ def _checked(path: Path, recorded: str) -> str:
 
 
 def _md5_of_file(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
-        while piece := stream.read(PIECE_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()

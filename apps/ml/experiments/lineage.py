@@ -5,14 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.experiments import tags
 from apps.ml.experiments.registry import Version
 from apps.ml.experiments.run_writing import REGISTRATION_FILE
 from apps.ml.experiments.runs import experiment_names
 from apps.ml.experiments.tracking import TrackingStore
 
-PROCESSED = "artifacts/01_processed"
-MODELS = "artifacts/03_models"
+MODELS = ArtifactPaths().bundle.parent.as_posix()
 
 
 def lineage_of(store: TrackingStore, version: Version) -> dict[str, Any]:

@@ -13,12 +13,10 @@ from apps.ml.evaluation.gates import Verdict
 from apps.ml.experiments import tags
 from apps.ml.experiments.tracking import TrackingStore
 from apps.ml.parameters import nearest_name
+from apps.ml.tracking_address import ABSENT_CODES
 
 LONGEST_HISTORY = 100
 MODELS_PER_PAGE = 500
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
-"""MLflow's codes for a name that is not there, or could not be."""
-
 COPIED_TAGS = (
     tags.FINGERPRINT,
     tags.EVIDENCE,
@@ -186,7 +184,7 @@ def _found_model(store: TrackingStore, name: str) -> Any | None:
     try:
         return store.client.get_registered_model(name)
     except MlflowException as error:
-        if error.error_code in ABSENT:
+        if error.error_code in ABSENT_CODES:
             return None
         raise
 

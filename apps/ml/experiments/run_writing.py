@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.ml.artifact_paths import METRICS, SPLITS, ArtifactPaths
 from apps.ml.data.processed import read_schema
-from apps.ml.errors import BadInputError
+from apps.ml.evaluation.evidence import read_evidence
 from apps.ml.experiments import tags
 from apps.ml.experiments.fingerprint import Fingerprint, dvc_digest
 from apps.ml.experiments.provenance import commit_of, dvc_experiment, environment_of
@@ -27,7 +27,7 @@ PER_BATCH = 90
 """MLflow takes 100 parameters or tags and 1000 metrics at once."""
 
 METRICS_PER_BATCH = 900
-REGISTRATION_FILE = "reports/metrics/registration.json"
+REGISTRATION_FILE = ArtifactPaths().metric("registration").as_posix()
 RECORDS = ("dvc.lock", "dvc.yaml", "params.yaml")
 CONTEXT = {"train": "training", "validation": "validation", "test": "evaluation"}
 
@@ -62,13 +62,6 @@ def describe_verdict(store: TrackingStore, run_id: str, registration: Mapping[st
     store.client.log_text(run_id, text, REGISTRATION_FILE)
 
 
-def read_evidence_digest(paths: ArtifactPaths) -> str:
-    """Return the digest of the evidence below `paths.root`."""
-    if not paths.evidence.exists():
-        raise BadInputError(f"{paths.evidence} does not exist. Run `dvc repro`.")
-    return str(read_json(paths.evidence)["digest"])
-
-
 @contextmanager
 def _new_run(store: TrackingStore, experiment_id: str, name: str) -> Iterator[str]:
     run_id = str(store.client.create_run(experiment_id, run_name=name).info.run_id)
@@ -88,7 +81,7 @@ def _facts(paths: ArtifactPaths, parameters: Parameters, fingerprint: Fingerprin
     return {
         tags.FINGERPRINT: fingerprint.value,
         tags.DATASET: parameters.data_processing.dataset,
-        tags.EVIDENCE: read_evidence_digest(paths),
+        tags.EVIDENCE: read_evidence(paths.evidence)["digest"],
         tags.COMMIT: commit.name,
         tags.DIRTY: str(commit.dirty).lower(),
         tags.LOCK: fingerprint.lock or "none",
@@ -133,14 +126,14 @@ def _log_metrics(store: TrackingStore, run_id: str, values: Mapping[str, float],
 def _log_inputs(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    schema = read_schema(paths.processed)
+    schema, folder = read_schema(paths.processed), ArtifactPaths().processed.as_posix()
     inputs = [
         DatasetInput(
             Dataset(
                 name=f"{schema.dataset} {split}",
                 digest=dvc_digest(paths.processed / f"{split}.parquet"),
                 source_type="local",
-                source=json.dumps({"uri": f"artifacts/01_processed/{split}.parquet", "source": schema.source_digest}),
+                source=json.dumps({"uri": f"{folder}/{split}.parquet", "source": schema.source_digest}),
                 profile=json.dumps({"num_rows": schema.rows.get(split)}),
             ),
             [InputTag("mlflow.data.context", CONTEXT[split])],

@@ -1,8 +1,9 @@
 """The names under which facts are tagged on runs and on versions; what reads the registry relies on them."""
 
+from apps.ml.tracking_address import EVIDENCE_TAG
+
 FINGERPRINT = "fairmind.fingerprint"
-EVIDENCE = "fairmind.evidence"
-"""Digest of the evidence; the model server returns it with each prediction."""
+EVIDENCE = EVIDENCE_TAG
 
 VERDICT = "fairmind.verdict"
 GATE = "fairmind.gate:"

@@ -9,11 +9,11 @@ from typing import Any
 
 from apps.ml.artifact_paths import METRICS, ArtifactPaths
 from apps.ml.errors import BadInputError
+from apps.ml.evaluation.evidence import read_evidence
 from apps.ml.evaluation.gate_summary import summary
 from apps.ml.evaluation.gates import judge
 from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
 from apps.ml.experiments.publisher import publish
-from apps.ml.experiments.run_writing import read_evidence_digest
 from apps.ml.files import read_json, write_json
 from apps.ml.parameters import read_parameters
 from apps.ml.pipelines.stage import run_stage
@@ -43,7 +43,7 @@ def _publication_content(paths: ArtifactPaths, fingerprint: Fingerprint) -> dict
     """What was published, without a run's id or a time: it exists so that DVC publishes where it is missing."""
     return {
         "fingerprint": fingerprint.value,
-        "evidence": read_evidence_digest(paths),
+        "evidence": read_evidence(paths.evidence)["digest"],
         "outputs": dict(fingerprint.outputs),
     }
 

@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.evaluation.evidence import signed, write_evidence
 from apps.ml.experiments.tracking import open_store
-from apps.ml.files import read_json, sha256_of_json, write_json, write_text
+from apps.ml.files import read_json, write_json, write_text
 from apps.ml.pipelines import model_registration
 from apps.ml.tests import small_pipeline
 
@@ -42,7 +43,7 @@ def measure(paths: ArtifactPaths, roc_auc: float, parity: float | None = 0.9) ->
     write_json(paths.metric("performance"), _performance(roc_auc))
     write_json(paths.metric("fairness"), _fairness(parity))
     content = {name: read_json(paths.metric(name)) for name in ("performance", "fairness")}
-    write_json(paths.evidence, {"digest": sha256_of_json(content), **content})
+    write_evidence(paths.evidence, signed(content))
 
 
 def set_parameters(paths: ArtifactPaths, section: str, **values: Any) -> None:

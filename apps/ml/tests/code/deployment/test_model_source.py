@@ -19,11 +19,11 @@ from apps.ml.deployment.model_source import (
     find_bundle,
     model_source,
 )
-from apps.ml.deployment.registry_versions import EVIDENCE_TAG
 from apps.ml.errors import BadInputError, BundleError, ParameterError, RegistryError, ServiceUnavailableError
 from apps.ml.files import sha256_of_file
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.tests.code.deployment.conftest import loan_rows
+from apps.ml.tracking_address import EVIDENCE_TAG
 
 NAME = "toy_loans"
 EVIDENCE = "e" * 64
