@@ -4,15 +4,15 @@ Sections are named as the stages. Each error names the key's full path, what was
 key, the nearest valid name.
 """
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from apps.ml.artifact_paths import PARAMETERS_FILE
 from apps.ml.errors import ParameterError
+from apps.ml.validation_errors import describe_validation_errors
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -189,6 +189,16 @@ class Explanations(Section):
     lime_samples: Annotated[int, Field(ge=100)] = 1000
     lime_repeats: Annotated[int, Field(ge=2)] = 3
     top_features: Count = 12
+    permutation_repeats: Annotated[int, Field(ge=2)] = 5
+    effect_columns: Annotated[int, Field(ge=0)] = 6
+    effect_points: Annotated[int, Field(ge=2)] = 20
+    ice_rows: Annotated[int, Field(ge=0)] = 20
+    surrogate_depth: Annotated[int, Field(ge=1, le=8)] = 3
+    reasons: Annotated[int, Field(ge=1, le=4)] = 4
+    reason_rows: Count = 300
+    reason_method: Literal["below_average_at_cutoff", "below_average_of_applicants"] = "below_average_at_cutoff"
+    counterfactual_rows: Annotated[int, Field(ge=0)] = 20
+    counterfactual_changes: Annotated[int, Field(ge=1)] = 3
 
 
 class ModelEvaluation(Section):
@@ -198,6 +208,12 @@ class ModelEvaluation(Section):
     bootstrap_replicates: Annotated[int, Field(ge=100)] = 1000
     calibration_bins: Annotated[int, Field(ge=2)] = 10
     minimum_group_size: Count = 30
+    score_bins: Annotated[int, Field(ge=2, le=10_000)] = 1000
+    reference_groups: dict[str, str] = {}
+    conditional_on: tuple[str, ...] = ()
+    entropy_alpha: float = 2.0
+    consistency_neighbours: Count = 5
+    consistency_rows: Annotated[int, Field(ge=0)] = 2000
     seed: Seed
     explanations: Explanations = Explanations()
 
@@ -272,90 +288,6 @@ def check_parameters(content: Any, origin: str = str(PARAMETERS_FILE)) -> Parame
     except ValidationError as error:
         lines = describe_validation_errors(error, Parameters)
         raise ParameterError(f"{origin}: " + "; ".join(lines) + ". Mend the named keys and run again.") from None
-
-
-def describe_validation_errors(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One sentence per finding: full path, what was expected, nearest valid name for an unknown key."""
-    return [_describe(finding, model) for finding in error.errors(include_url=False, include_context=True)]
-
-
-def _describe(finding: Any, model: type[BaseModel]) -> str:
-    location = [part for part in finding["loc"] if not _is_union_tag(part)]
-    keys, _ = _followed(model, location)
-    path = ".".join(str(key) for key in keys)
-    if finding["type"] == "extra_forbidden":
-        return f"unknown key '{path}'{nearest_name(str(keys[-1]), _valid_names(model, location[:-1]))}"
-    if finding["type"] == "missing":
-        return f"key '{path}' is missing"
-    if finding["type"] == "union_tag_not_found":
-        return f"key '{path}.kind' is missing"
-    if finding["type"] == "union_tag_invalid":
-        kinds = [kind.strip("' ") for kind in finding["ctx"]["expected_tags"].split(",")]
-        return f"'{path}.kind': unknown kind{nearest_name(finding['ctx']['tag'], kinds)}"
-    if finding["type"] == "literal_error" and isinstance(finding["input"], str):
-        choices = [choice.strip("' ") for choice in finding["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return f"'{path}': expected {finding['ctx']['expected']}{nearest_name(finding['input'], choices)}"
-    message = finding["msg"].removeprefix("Value error, ")
-    return f"'{path}': expected: {message[0].lower()}{message[1:]}" if path else message
-
-
-def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (part.startswith(("literal[", "constrained-", "function-")) or part == "float")
-
-
-def _valid_names(model: type[BaseModel], location: list[Any]) -> list[str]:
-    _, found = _followed(model, location)
-    return list(found.model_fields) if _is_model(found) else []
-
-
-def _followed(model: type[BaseModel], location: list[Any]) -> tuple[list[Any], Any]:
-    """Return the keys of a location, without the kinds that pydantic inserts for unions, and what it leads to."""
-    keys, current = [], model
-    for part in location:
-        chosen = _of_kind(current, part)
-        if chosen is None:
-            keys.append(part)
-        current = chosen or _unwrap(_inside(current, part))
-    return keys, current
-
-
-def _of_kind(annotation: Any, part: Any) -> Any:
-    """Return the model of a union whose `kind` is `part`, or None."""
-    for argument in () if _is_container(annotation) else get_args(annotation):
-        kind = argument.model_fields.get("kind") if _is_model(argument) else None
-        if kind is not None and part in get_args(kind.annotation):
-            return argument
-    return None
-
-
-def _inside(annotation: Any, part: Any) -> Any:
-    if _is_model(annotation):
-        field = annotation.model_fields.get(str(part))
-        return field.annotation if field else None
-    arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
-    return arguments[-1] if arguments else None
-
-
-def _unwrap(annotation: Any) -> Any:
-    """Look through `X | None` and `Annotated[X, …]` at the only model inside."""
-    models = [] if _is_container(annotation) else [found for found in get_args(annotation) if _is_model(found)]
-    return models[0] if len(models) == 1 else annotation
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _is_container(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) in (tuple, dict, list)
-
-
-def nearest_name(name: str, valid: list[str]) -> str:
-    """Return ', did you mean X?' or the list of valid names, ready to end a sentence."""
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; valid: {', '.join(valid)}" if valid else ""
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from apps.ml.data.declaration import Declaration
 from apps.ml.errors import DeclarationError
-from apps.ml.parameters import describe_validation_errors, nearest_name
+from apps.ml.validation_errors import describe_validation_errors, nearest_name
 
 DATASETS_FOLDER = Path(__file__).parent / "datasets"
 QUOTE_HINT = " Put quotation marks around texts that YAML takes for a number, a date or yes and no."

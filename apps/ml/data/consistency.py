@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from apps.ml.data.declaration import Column, Declaration, SensitiveAttribute, Split
 from apps.ml.data.sensitive import attributes_in_order
 from apps.ml.errors import DeclarationError
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 NUMERIC = ("integer", "number")
 NO_FEATURE = ("date", "identifier")

@@ -16,7 +16,8 @@ from apps.ml.data.sensitive import attribute_schemas, sensitive_columns
 from apps.ml.data.sources.raw_table import RawTable
 from apps.ml.data.splits import Parts, divide
 from apps.ml.errors import DataError, Finding, ParameterError
-from apps.ml.parameters import DataProcessing, nearest_name
+from apps.ml.parameters import DataProcessing
+from apps.ml.validation_errors import nearest_name
 
 KINDS: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "boolean": "boolean", "category": "categorical"}
 CHECK_SEED = 0

@@ -10,7 +10,7 @@ import pandas as pd
 
 from apps.ml.data.declaration import Column, Declaration, Label
 from apps.ml.errors import Finding
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 LARGEST_EXACT_INTEGER = 2.0**53 - 1
 """Whole numbers beyond this cannot be told apart in float64 (IEEE 754)."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.ml.errors import ParameterError
-from apps.ml.parameters import Gate, nearest_name
+from apps.ml.parameters import Gate
+from apps.ml.validation_errors import nearest_name
 
 EVERY = "*"
 

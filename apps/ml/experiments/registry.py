@@ -12,8 +12,8 @@ from apps.ml.errors import RegistryError
 from apps.ml.evaluation.gates import Verdict
 from apps.ml.experiments import tags
 from apps.ml.experiments.tracking import TrackingStore
-from apps.ml.parameters import nearest_name
 from apps.ml.tracking_address import ABSENT_CODES
+from apps.ml.validation_errors import nearest_name
 
 LONGEST_HISTORY = 100
 MODELS_PER_PAGE = 500

@@ -7,7 +7,7 @@ from typing import Any
 from apps.ml.errors import RegistryError
 from apps.ml.experiments import tags
 from apps.ml.experiments.tracking import TrackingStore
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 COMPLETE = f"tags.`{tags.COMPLETE}` = 'true' and attributes.status = 'FINISHED'"
 MOST_RUNS = 1000

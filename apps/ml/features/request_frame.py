@@ -14,7 +14,7 @@ import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.errors import Finding, RequestError
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 ABSENT = object()
 SHOWN_RECORDS = 3

@@ -18,7 +18,8 @@ from apps.ml.features.choices import (
     choice_from_dict,
     choice_to_dict,
 )
-from apps.ml.parameters import ColumnOverride, FeatureEngineering, nearest_name
+from apps.ml.parameters import ColumnOverride, FeatureEngineering
+from apps.ml.validation_errors import nearest_name
 
 SECTION = "feature_engineering"
 TIMES = " × "

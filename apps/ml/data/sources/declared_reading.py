@@ -7,7 +7,7 @@ import pandas as pd
 
 from apps.ml.data.declaration import Reading
 from apps.ml.errors import SourceError
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 
 def as_declared(frame: pd.DataFrame, reading: Reading, origin: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from apps.ml.data.sources.loan_applications import generate_loan_applications
 from apps.ml.data.sources.raw_table import RawTable
 from apps.ml.data.sources.text_values import as_text
 from apps.ml.errors import SourceError
-from apps.ml.parameters import nearest_name
+from apps.ml.validation_errors import nearest_name
 
 GENERATORS: Mapping[str, Callable[[int, int], pd.DataFrame]] = {"loan_applications": generate_loan_applications}
 """Name of a generator → function of the number of rows and the seed."""

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.extremes import BoundedValue, GroupShares, largest_gap, worst_ratio
+from apps.ml.evaluation.statistics.extremes import BoundedValue, largest_gap, worst_ratio
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import Favourable, rate_named
+from apps.ml.evaluation.statistics.rates import Favourable, GroupShares, rate_named, shares_of
 
 COMPARED_RATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -96,7 +96,7 @@ def _measurement(
 
 
 def _shares(judged: CountTable, rates: Sequence[str], favourable: Favourable) -> list[GroupShares]:
-    return [GroupShares(*rate_named(name, favourable).counts(judged.counts)) for name in rates]
+    return [shares_of(judged, rate_named(name, favourable)) for name in rates]
 
 
 def _few_groups(judged: CountTable) -> str | None:

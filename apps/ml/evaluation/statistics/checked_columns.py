@@ -58,6 +58,24 @@ def probability_values(values: npt.ArrayLike, name: str = "scores") -> npt.NDArr
     return array
 
 
+def weight_values(values: npt.ArrayLike, name: str = "weights") -> npt.NDArray[np.float64]:
+    """Return `values` as float64 above 0 and finite, or refuse them.
+
+    Raises
+    ------
+    DataError
+        Not one-dimensional, not numeric, or some rows are missing, infinite, zero or negative.
+    """
+    array = _one_dimension(values, name).astype(np.float64)
+    outside = int(len(array) - np.count_nonzero((array > 0.0) & np.isfinite(array)))
+    if outside:
+        raise DataError(
+            f"{name}: {_rows(outside)} of {len(array)} missing, infinite, zero or negative. "
+            f"Give a positive weight for every row, and remove rows that are not to count."
+        )
+    return array
+
+
 def require_equal_lengths(lengths: Mapping[str, int]) -> None:
     """Refuse columns whose numbers of rows differ.
 

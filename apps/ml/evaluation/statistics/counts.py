@@ -4,7 +4,7 @@ Counts of disjoint rows add up, so partitions, files and days can be counted apa
 recompute every rate without seeing a row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from apps.ml.errors import DataError
 from apps.ml.evaluation.statistics.checked_columns import binary_values, require_equal_lengths
 
 Counts = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
 GroupNames = Sequence[object] | npt.NDArray[Any] | pd.Series
 
 
@@ -25,11 +26,15 @@ class CountTable:
     """Numbers of rows by group, label and decision.
 
     `counts` is int64 [g, 2, 2]: axis 0 follows `groups`, axis 1 is the label, axis 2 the decision (1 = the positive
-    event). The array is read-only.
+    event). Where rows are weighted, `weights` and `squares` are float64 of the same shape: sums of weights and of their
+    squares. Without labels (`labelled` False) every row stands under label 0. The arrays are read-only.
     """
 
     groups: tuple[str, ...]
     counts: Counts
+    weights: Weights | None = None
+    squares: Weights | None = None
+    labelled: bool = True
 
     def __post_init__(self) -> None:
         counts = np.array(self.counts, dtype=np.int64)
@@ -37,8 +42,14 @@ class CountTable:
             raise ValueError("a count table needs one 2 × 2 block of counts per group and distinct group names")
         if counts.size and counts.min() < 0:
             raise ValueError("counts of rows cannot be negative")
-        counts.setflags(write=False)
-        object.__setattr__(self, "counts", counts)
+        if (self.weights is None) != (self.squares is None):
+            raise ValueError("sums of weights come with sums of their squares")
+        parts: dict[str, Any] = {"counts": counts, "weights": self.weights, "squares": self.squares}
+        for name, part in parts.items():
+            if part is not None:
+                held = np.array(part)
+                held.setflags(write=False)
+                object.__setattr__(self, name, held)
 
     @property
     def sizes(self) -> Counts:
@@ -49,6 +60,11 @@ class CountTable:
     def rows(self) -> int:
         """Rows in all groups together."""
         return int(self.counts.sum())
+
+    @property
+    def mass(self) -> npt.NDArray[Any]:
+        """What rates are made of: the sums of weights where rows are weighted, else the counts; [g, 2, 2]."""
+        return self.counts if self.weights is None else self.weights
 
     def of(self, group: str) -> Counts:
         """Counts of one group, int64 [label, decision].
@@ -69,39 +85,82 @@ class CountTable:
             There is no such group.
         """
         names = tuple(groups)
-        return CountTable(names, self.counts[[self._position(name) for name in names]].reshape(-1, 2, 2))
+        at = np.array([self._position(name) for name in names], dtype=np.intp)
+        return self._with(names, lambda part: part[at])
+
+    def together(self, name: str = "all") -> "CountTable":
+        """Return the table of all groups as one."""
+        return self._with((name,), lambda part: part.sum(axis=0, keepdims=True))
+
+    def padded(self, groups: Sequence[str]) -> "CountTable":
+        """Return the table of exactly `groups`, in that order; those that this one lacks have no rows."""
+        names = tuple(groups)
+        at = np.array([names.index(name) for name in self.groups], dtype=np.intp)
+
+        def spread(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            whole = np.zeros((len(names), 2, 2), dtype=part.dtype)
+            whole[at] = part
+            return whole
+
+        return self._with(names, spread)
 
     def merge(self, other: "CountTable") -> "CountTable":
-        """Return the counts of this table's rows and the other's together; groups are matched by name."""
-        names = (*self.groups, *(name for name in other.groups if name not in self.groups))
-        counts = np.zeros((len(names), 2, 2), dtype=np.int64)
-        for table in (self, other):
-            counts[[names.index(name) for name in table.groups]] += table.counts
-        return CountTable(names, counts)
+        """Return the counts of this table's rows and the other's together; groups are matched by name.
+
+        Raises
+        ------
+        DataError
+            One has weights or labels and the other has not.
+        """
+        if (self.weights is None) != (other.weights is None) or self.labelled != other.labelled:
+            raise DataError("one table has weights or labels and the other has not. Count both in the same way.")
+        names = merged_names(self.groups, other.groups)
+        one, two = self.padded(names), other.padded(names)
+        weights, squares = (
+            None if mine is None or theirs is None else mine + theirs
+            for mine, theirs in ((one.weights, two.weights), (one.squares, two.squares))
+        )
+        return CountTable(names, one.counts + two.counts, weights, squares, self.labelled)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form: group → [[label 0 decision 0, label 0 decision 1], [label 1 decision 0, …]]."""
-        return {name: block.tolist() for name, block in zip(self.groups, self.counts, strict=True)}
+        """JSON-ready form: `groups`, `labelled`, `counts` as [group][label][decision], and the sums of weights."""
+        content: dict[str, Any] = {"groups": list(self.groups), "labelled": self.labelled}
+        parts = {"counts": self.counts, "weights": self.weights, "squares": self.squares}
+        return content | {name: part.tolist() for name, part in parts.items() if part is not None}
 
     @staticmethod
-    def from_dict(content: dict[str, Any]) -> "CountTable":
+    def from_dict(content: Mapping[str, Any]) -> "CountTable":
         """Inverse of :meth:`to_dict`."""
-        blocks = np.array(list(content.values()), dtype=np.int64).reshape(-1, 2, 2)
-        return CountTable(tuple(content), blocks)
+        counts = np.array(content["counts"], dtype=np.int64).reshape(-1, 2, 2)
+        weights, squares = (
+            None if content.get(name) is None else np.array(content[name], dtype=np.float64).reshape(-1, 2, 2)
+            for name in ("weights", "squares")
+        )
+        return CountTable(tuple(content["groups"]), counts, weights, squares, content.get("labelled", True))
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, CountTable)
-            and self.groups == other.groups
+            and (self.groups, self.labelled) == (other.groups, other.labelled)
             and bool(np.array_equal(self.counts, other.counts))
+            and _equal(self.weights, other.weights)
+            and _equal(self.squares, other.squares)
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _with(self, groups: tuple[str, ...], pick: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> "CountTable":
+        weights, squares = (None if part is None else pick(part) for part in (self.weights, self.squares))
+        return CountTable(groups, pick(self.counts), weights, squares, self.labelled)
 
     def _position(self, group: str) -> int:
         if group not in self.groups:
             raise DataError(f"there is no group '{group}'. Use one of: {', '.join(self.groups)}.")
         return self.groups.index(group)
+
+
+def _equal(one: Weights | None, two: Weights | None) -> bool:
+    return (one is None and two is None) or (one is not None and two is not None and bool(np.array_equal(one, two)))
 
 
 def count(labels: npt.ArrayLike, decisions: npt.ArrayLike, groups: GroupNames) -> CountTable:
@@ -150,6 +209,12 @@ def count_cells(cells: npt.NDArray[np.int8], groups: GroupNames) -> CountTable:
     names, codes = group_codes(groups)
     counts = np.bincount(codes * 4 + cells, minlength=4 * len(names))
     return CountTable(names, counts.reshape(len(names), 2, 2))
+
+
+def merged_names(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of both, the first's order first; `unknown` stays last."""
+    names = list(dict.fromkeys([*one, *other]))
+    return tuple(sorted(names, key=lambda name: name == UNKNOWN_GROUP))
 
 
 def group_codes(groups: GroupNames) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -27,21 +27,10 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.evaluation.statistics.intervals import Interval, newcombe_difference, ratio_of_shares
+from apps.ml.evaluation.statistics.rates import GroupShares
 
-Whole = npt.NDArray[np.int64]
-Pairwise = Callable[[Whole, Whole, Whole, Whole, float], Interval]
-
-
-class GroupShares(NamedTuple):
-    """One rate of several groups: successes and rows per group, int64 [g] each, every group with at least one row."""
-
-    successes: Whole
-    n: Whole
-
-    @property
-    def rates(self) -> npt.NDArray[np.float64]:
-        """Share per group, float64 [g]."""
-        return self.successes / self.n
+Numbers = npt.NDArray[np.float64]
+Pairwise = Callable[[Numbers, Numbers, Numbers, Numbers, float], Interval]
 
 
 class BoundedValue(NamedTuple):

@@ -1,6 +1,6 @@
 """A measured number with its uncertainty, or an explicit *undefined* with its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -10,7 +10,10 @@ class Measurement:
 
     `value` is None exactly when `undefined` holds a reason. `lower` and `upper` bound the true value at
     `confidence` by `method`; both None where no interval exists. `n`: rows that entered.
-    `numerator` and `denominator` are counts, where the measurement is a share of rows.
+    `numerator` and `denominator` are counts (sums of weights where rows are weighted), where the measurement is a
+    share of rows. `simultaneous_lower` and `simultaneous_upper` bound all measurements of the same kind at once, over
+    groups, attributes and metrics. A comparison names the groups with the `lowest` and the `highest` rate, and the
+    `rate` in which they differ most.
     """
 
     value: float | None
@@ -22,6 +25,11 @@ class Measurement:
     numerator: float | None = None
     denominator: float | None = None
     undefined: str | None = None
+    simultaneous_lower: float | None = None
+    simultaneous_upper: float | None = None
+    lowest: str | None = None
+    highest: str | None = None
+    rate: str | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.undefined is not None):
@@ -35,15 +43,7 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form: `value` and `n` always, the other fields only where they are set."""
         always = {"value": self.value, "n": self.n}
-        optional = {
-            "lower": self.lower,
-            "upper": self.upper,
-            "confidence": self.confidence,
-            "method": self.method,
-            "numerator": self.numerator,
-            "denominator": self.denominator,
-            "undefined": self.undefined,
-        }
+        optional = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in always}
         return always | {key: value for key, value in optional.items() if value is not None}
 
     @staticmethod

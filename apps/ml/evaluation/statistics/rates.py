@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from apps.ml.evaluation.statistics.counts import CountTable
 from apps.ml.evaluation.statistics.intervals import WILSON, wilson
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 
@@ -26,8 +27,8 @@ class Rate:
     denominator: npt.NDArray[np.int64]
     nobody: str
 
-    def counts(self, table: Cells) -> tuple[Cells, Cells]:
-        """Return (numerator, denominator) for counts int64 [..., 2, 2]."""
+    def counts(self, table: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return (numerator, denominator) for counts or sums of weights [..., 2, 2]."""
         return (table * self.numerator).sum(axis=(-2, -1)), (table * self.denominator).sum(axis=(-2, -1))
 
 
@@ -61,6 +62,8 @@ RATES: Mapping[str, Rate] = MappingProxyType(
         "false_negative_rate": Rate(_cells("fn"), _POSITIVES, _NO_POSITIVE),
         "positive_predictive_value": Rate(_cells("tp"), _CHOSEN, _NONE_CHOSEN),
         "negative_predictive_value": Rate(_cells("tn"), _NOT_CHOSEN, _NONE_REJECTED),
+        "false_discovery_rate": Rate(_cells("fp"), _CHOSEN, _NONE_CHOSEN),
+        "false_omission_rate": Rate(_cells("fn"), _NOT_CHOSEN, _NONE_REJECTED),
         "accuracy": Rate(_cells("tn", "tp"), _EVERYBODY, _NO_ROWS),
     }
 )
@@ -75,6 +78,39 @@ def rate_named(name: str, favourable: Favourable = "positive") -> Rate:
     if name == "favourable_rate":
         return Rate(_CHOSEN if favourable == "positive" else _NOT_CHOSEN, _EVERYBODY, _NO_ROWS)
     return RATES[name]
+
+
+class GroupShares(NamedTuple):
+    """One rate of several groups: successes and rows per group, float64 [g] each.
+
+    Where rows are weighted, `n` is the effective number of rows (Σw)² / Σw² of those below the line, and `successes` is
+    the weighted rate times `n`; so that every interval for shares can be used as it is.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 11.7 (effective number of rows).
+    """
+
+    successes: npt.NDArray[np.float64]
+    n: npt.NDArray[np.float64]
+
+    @property
+    def rates(self) -> npt.NDArray[np.float64]:
+        """Share per group, float64 [g]; NaN for a group without rows."""
+        empty = np.full(len(self.n), np.nan)
+        return np.divide(self.successes, self.n, out=empty, where=self.n > 0)
+
+
+def shares_of(table: CountTable, rate: Rate) -> GroupShares:
+    """Return the shares of every group of a table, weighted where the table is."""
+    numerator, denominator = rate.counts(table.mass)
+    if table.squares is None:
+        return GroupShares(numerator.astype(np.float64), denominator.astype(np.float64))
+    _, squares = rate.counts(table.squares)
+    empty = np.zeros(len(table.groups))
+    n = np.divide(denominator**2, squares, out=empty, where=squares > 0)
+    share_of_mass = np.divide(numerator, denominator, out=empty.copy(), where=denominator > 0)
+    return GroupShares(share_of_mass * n, n)
 
 
 def measure_rate(block: Cells, rate: Rate, confidence: float) -> Measurement:

@@ -1,0 +1,338 @@
+"""Joint counts: rows by every sensitive attribute at once, by label, decision and step of the score.
+
+One pass over the rows fills them; nothing that is measured afterwards looks at a row. The table of one attribute, of an
+intersection of any depth, or of the rows that share a value of a further column, is a sum over them. Joint counts of
+disjoint rows add up exactly: counts are whole numbers, and sums of scores are kept as whole numbers of 2⁻³².
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from apps.ml.data.processed import JOINED_BY
+from apps.ml.errors import DataError
+from apps.ml.evaluation.statistics.checked_columns import (
+    binary_values,
+    probability_values,
+    require_equal_lengths,
+    weight_values,
+)
+from apps.ml.evaluation.statistics.counts import CountTable, group_codes, merged_names
+from apps.ml.evaluation.statistics.score_table import SCORE_UNIT, ScoreTable
+
+MOST_GROUPS = 1000
+"""A sensitive column with more distinct values than this names people, not groups."""
+
+DENSE_CELLS = 4_000_000
+"""Up to this many possible cells are counted in one array; beyond, the occupied ones are found by sorting."""
+
+Whole = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+
+class Sums(NamedTuple):
+    """What is added up per cell.
+
+    Rows int64 [k]; sums of weights and of squared weights float64 [k], or None; sums of scores int64 [k] in units of
+    2⁻³², or None.
+    """
+
+    rows: Whole
+    weights: Numbers | None = None
+    squares: Numbers | None = None
+    scores: Whole | None = None
+
+    def by(self, position: Whole, size: int) -> "Sums":
+        """Add up by position: everything becomes [size]."""
+        parts: list[Any] = [_summed(position, part, size) for part in self]
+        return Sums(*parts)
+
+    def and_then(self, other: "Sums") -> "Sums":
+        """Put the cells of another behind these."""
+        parts: list[Any] = [
+            None if a is None or b is None else np.concatenate([a, b]) for a, b in zip(self, other, strict=True)
+        ]
+        return Sums(*parts)
+
+
+@dataclass(frozen=True, eq=False)
+class JointCounts:
+    """Occupied cells and what was added up in them.
+
+    Parameters
+    ----------
+    attributes : names, a of them
+    groups : per attribute the names of its groups in display order
+    cells : int64 [k, a + 3]
+        Position of the group of each attribute, label, decision, step of the score; distinct and ascending. The label
+        is 0 where there are no labels, the step is 0 where there are no scores.
+    sums : Sums over the rows of each cell
+    score_bins : steps of equal width into which [0, 1] is divided; 0 without scores
+    labelled : whether there were labels
+    """
+
+    attributes: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    cells: Whole
+    sums: Sums
+    score_bins: int = 0
+    labelled: bool = True
+
+    @property
+    def rows(self) -> int:
+        """Rows altogether."""
+        return int(self.sums.rows.sum())
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows carry weights."""
+        return self.sums.weights is not None
+
+    def table(self, *names: str) -> CountTable:
+        """Return the count table of one attribute, or of the intersection of several, whose groups that occur are
+        joined by ` × `.
+
+        Raises
+        ------
+        DataError
+            There is no such attribute.
+        """
+        groups, position = self._grouped(names)
+        cell = position * 4 + 2 * self.cells[:, -3] + self.cells[:, -2]
+        sums = self.sums.by(cell, 4 * len(groups))
+        weights, squares = (None if part is None else part.reshape(-1, 2, 2) for part in (sums.weights, sums.squares))
+        return CountTable(groups, sums.rows.reshape(-1, 2, 2), weights, squares, self.labelled)
+
+    def tables_within(self, condition: str, *names: str) -> dict[str, CountTable]:
+        """Return, per value of the attribute `condition`, the count table of `names` among its rows; every table has
+        the same groups."""
+        overall = self.table(*names)
+        joined = self.table(condition, *names)
+        at = self.attributes.index(condition)
+        found = {}
+        for value in self.groups[at]:
+            parts = {f"{value}{JOINED_BY}{group}": group for group in overall.groups}
+            inside = joined.select(name for name in parts if name in joined.groups)
+            inside = CountTable(
+                tuple(parts[name] for name in inside.groups),
+                inside.counts,
+                inside.weights,
+                inside.squares,
+                inside.labelled,
+            )
+            if inside.rows:
+                found[value] = inside.padded(overall.groups)
+        return found
+
+    def scores(self, *names: str) -> ScoreTable:
+        """Return the score table of one attribute or intersection; the groups are those of :meth:`table`.
+
+        Raises
+        ------
+        DataError
+            There is no such attribute, or no scores were counted.
+        """
+        if self.sums.scores is None:
+            raise DataError("no scores were counted. Hand in a score per row to measure ranking and calibration.")
+        groups, position = self._grouped(names)
+        shape = (len(groups), 2, self.score_bins)
+        cell = (position * 2 + self.cells[:, -3]) * self.score_bins + self.cells[:, -1]
+        size = int(np.prod(shape))
+        rows, totals = (_summed(cell, part, size).reshape(shape) for part in (self.sums.rows, self.sums.scores))
+        return ScoreTable(groups, rows, totals)
+
+    def merge(self, other: "JointCounts") -> "JointCounts":
+        """Return the counts of this one's rows and the other's together; groups are matched by name.
+
+        Raises
+        ------
+        DataError
+            They were not counted in the same way: other attributes, steps, labels or weights.
+        """
+        mine = (self.attributes, self.score_bins, self.labelled, self.weighted)
+        if mine != (other.attributes, other.score_bins, other.labelled, other.weighted):
+            raise DataError("these counts differ in attributes, score steps, labels or weights. Count both alike.")
+        groups = tuple(merged_names(*pair) for pair in zip(self.groups, other.groups, strict=True))
+        cells = np.concatenate([_renumbered(one.cells, one.groups, groups) for one in (self, other)])
+        sums = self.sums.and_then(other.sums)
+        return _collected(self.attributes, groups, cells, sums, self.score_bins, self.labelled)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            "attributes": list(self.attributes),
+            "groups": [list(names) for names in self.groups],
+            "score_bins": self.score_bins,
+            "labelled": self.labelled,
+            "cells": self.cells.tolist(),
+            **{name: part.tolist() for name, part in self.sums._asdict().items() if part is not None},
+        }
+
+    @staticmethod
+    def from_dict(content: dict[str, Any]) -> "JointCounts":
+        """Inverse of :meth:`to_dict`."""
+        kinds = {"rows": np.int64, "weights": np.float64, "squares": np.float64, "scores": np.int64}
+        parts: list[Any] = [
+            np.array(content[name], dtype=kind) if name in content else None for name, kind in kinds.items()
+        ]
+        width = len(content["attributes"]) + 3
+        return JointCounts(
+            tuple(content["attributes"]),
+            tuple(tuple(names) for names in content["groups"]),
+            np.array(content["cells"], dtype=np.int64).reshape(-1, width),
+            Sums(*parts),
+            content["score_bins"],
+            content["labelled"],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JointCounts) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _grouped(self, names: Sequence[str]) -> tuple[tuple[str, ...], Whole]:
+        """Names of the groups of an attribute or intersection, and the position of each cell's group."""
+        absent = [name for name in names if name not in self.attributes]
+        if absent or not names:
+            raise DataError(f"there is no attribute '{', '.join(absent)}'. Use: {', '.join(self.attributes)}.")
+        at = [self.attributes.index(name) for name in names]
+        if len(at) == 1:
+            return self.groups[at[0]], self.cells[:, at[0]]
+        occurring, position = np.unique(self.cells[:, at], axis=0, return_inverse=True)
+        joined = tuple(
+            JOINED_BY.join(self.groups[a][code] for a, code in zip(at, codes, strict=True)) for codes in occurring
+        )
+        return joined, position.reshape(-1).astype(np.int64)
+
+
+def count_jointly(
+    decisions: npt.ArrayLike,
+    groups: pd.DataFrame,
+    labels: npt.ArrayLike | None = None,
+    scores: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    score_bins: int = 1000,
+) -> JointCounts:
+    """Count rows by all columns of `groups` at once, by label, decision and step of the score.
+
+    Parameters
+    ----------
+    decisions : array-like [n] of 0 and 1; 1 is the positive event
+    groups : DataFrame [n, a]
+        Name of each row's group per attribute; missing is the group `unknown`. Categorical columns keep the order of
+        their categories. Aligned by position, not by index.
+    labels : array-like [n] of 0 and 1, or None
+    scores : array-like [n], probability of the positive event, or None
+    weights : array-like [n], positive and finite, or None
+    score_bins : int, steps of equal width over [0, 1]
+
+    Raises
+    ------
+    DataError
+        Lengths differ, no or repeated attributes, a value outside its range, or an attribute with more than
+        :data:`MOST_GROUPS` groups.
+    """
+    _require_attributes(groups)
+    d = binary_values(decisions, "decisions")
+    y = np.zeros(len(d), dtype=np.int8) if labels is None else binary_values(labels, "labels")
+    s = None if scores is None else probability_values(scores)
+    w = None if weights is None else weight_values(weights)
+    given: dict[str, Any] = {"decisions": d, "labels": y, "groups": groups, "scores": s, "weights": w}
+    require_equal_lengths({name: len(part) for name, part in given.items() if part is not None})
+    coded = [_coded(groups.iloc[:, at], str(name)) for at, name in enumerate(groups.columns)]
+    step = (
+        np.zeros(len(d), dtype=np.int64) if s is None else np.minimum((s * score_bins).astype(np.int64), score_bins - 1)
+    )
+    columns = [*(codes for _, codes in coded), y, d, step]
+    widths = [*(len(names) for names, _ in coded), 2, 2, score_bins if s is not None else 1]
+    units = None if s is None else np.rint(s * SCORE_UNIT).astype(np.int64)
+    cells, sums = _counted(columns, widths, w, units)
+    return JointCounts(
+        tuple(str(name) for name in groups.columns),
+        tuple(names for names, _ in coded),
+        cells,
+        sums,
+        score_bins if s is not None else 0,
+        labels is not None,
+    )
+
+
+def _require_attributes(groups: pd.DataFrame) -> None:
+    if not len(groups.columns):
+        raise DataError("there is no sensitive attribute. Give one column of group names per attribute.")
+    if not groups.columns.is_unique:
+        repeated = groups.columns[groups.columns.duplicated()].unique()
+        raise DataError(f"sensitive attributes appear twice: {', '.join(map(str, repeated))}. Rename one of each.")
+
+
+def _coded(column: pd.Series, name: str) -> tuple[tuple[str, ...], Whole]:
+    names, codes = group_codes(column)
+    if len(names) > MOST_GROUPS:
+        raise DataError(
+            f"the sensitive column '{name}' has {len(names):,} distinct values in {len(column):,} rows, more than the "
+            f"{MOST_GROUPS:,} groups that can be compared. Band its numbers or map its values to groups first."
+        )
+    return names, codes
+
+
+def _counted(
+    columns: Sequence[npt.NDArray[Any]], widths: Sequence[int], weights: Numbers | None, scores: Whole | None
+) -> tuple[Whole, Sums]:
+    possible = int(np.prod([float(width) for width in widths]))
+    if possible > 2**62:
+        raise DataError("these attributes have too many groups to be crossed. Name fewer attributes, or band them.")
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, width in zip(columns, widths, strict=True):
+        key *= width
+        key += column
+    sums = Sums(np.ones(len(key), dtype=np.int64), weights, None if weights is None else weights**2, scores)
+    if possible <= DENSE_CELLS:
+        occupied = np.flatnonzero(np.bincount(key, minlength=possible))
+        dense = sums.by(key, possible)
+        parts: list[Any] = [None if part is None else part[occupied] for part in dense]
+        return _unravelled(occupied, widths), Sums(*parts)
+    occupied, at = np.unique(key, return_inverse=True)
+    return _unravelled(occupied, widths), sums.by(at, len(occupied))
+
+
+def _unravelled(keys: Whole, widths: Sequence[int]) -> Whole:
+    return np.stack(np.unravel_index(keys, widths), axis=1).astype(np.int64).reshape(-1, len(widths))
+
+
+def _collected(
+    attributes: tuple[str, ...],
+    groups: tuple[tuple[str, ...], ...],
+    cells: Whole,
+    sums: Sums,
+    score_bins: int,
+    labelled: bool,
+) -> JointCounts:
+    """Add up rows of `cells` that are equal."""
+    distinct, position = np.unique(cells, axis=0, return_inverse=True)
+    return JointCounts(attributes, groups, distinct, sums.by(position.reshape(-1), len(distinct)), score_bins, labelled)
+
+
+def _renumbered(cells: Whole, old: tuple[tuple[str, ...], ...], new: tuple[tuple[str, ...], ...]) -> Whole:
+    renumbered = cells.copy()
+    for column, (before, after) in enumerate(zip(old, new, strict=True)):
+        position = {name: at for at, name in enumerate(after)}
+        renumbered[:, column] = np.array([position[name] for name in before], dtype=np.int64)[cells[:, column]]
+    return renumbered
+
+
+def _summed(position: Whole, part: npt.NDArray[Any] | None, size: int) -> Any:
+    """Add up `part` by position, [size]; whole numbers stay exact."""
+    if part is None:
+        return None
+    if part.dtype.kind == "f":
+        return np.bincount(position, part, minlength=size)
+    # Halves of 32 bits, because bincount adds up in float64, which is exact below 2⁵³.
+    low = np.bincount(position, part & 0xFFFFFFFF, minlength=size).astype(np.int64)
+    if part.size == 0 or part.max() <= 0xFFFFFFFF:
+        return low
+    high = np.bincount(position, part >> 32, minlength=size).astype(np.int64)
+    return (high << 32) + low
