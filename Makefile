@@ -71,7 +71,9 @@ mlflow: $(READY) ## Open the tracking store in MLflow's own interface
 		--backend-store-uri sqlite:///$(CURDIR)/mlflow.db --default-artifact-root $(CURDIR)/mlartifacts
 
 .PHONY: benchmark
-benchmark: $(READY) ## Time the pipeline against one straight script, paired in one run
+benchmark: $(READY) ## Time what users would pick instead, paired in one run
+	python -m tests.benchmark.fairness_against_fairlearn
+	python -m tests.benchmark.audit_of_a_large_file
 	python -m tests.benchmark.pipeline_against_script
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \

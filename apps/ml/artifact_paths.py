@@ -74,6 +74,14 @@ class ArtifactPaths:
         return self.reports / "model_card.md"
 
     @property
+    def documents(self) -> Path:
+        return self.reports / "documents"
+
+    @property
+    def counts(self) -> Path:
+        return self.predictions / "counts.parquet"
+
+    @property
     def data_quality_page(self) -> Path:
         return self.reports / "data_quality.html"
 

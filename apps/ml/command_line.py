@@ -18,8 +18,10 @@ GROUPS = {
     "runs": "Tracked runs, side by side.",
 }
 SINGLE_COMMANDS = {
+    "audit": "Fairness audit of the decisions in a CSV or Parquet file; no model needed.",
     "results": "What the pipeline measured last, as one table.",
     "serve": "Answer prediction requests over HTTP from a registered model.",
+    "simulate": "Does the inference keep its promises? Coverage, false alarms and power, counted.",
 }
 
 

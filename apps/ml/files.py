@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ import pandas as pd
 
 SIGNIFICANT_DIGITS = 10
 """Floats in reports are rounded to this many digits, below which processors and library builds may differ."""
+
+_PLAIN = r"(?:-?\d[\d.eE+-]*|null|true|false)"
+NUMBERS_ON_LINES = re.compile(rf"\[\n +{_PLAIN}(?:,\n +{_PLAIN})*\n +\]")
+"""A list of plain values as `json` indents it; a text on a line of its own is quoted and does not match."""
 
 
 @contextmanager
@@ -38,8 +43,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write canonical JSON: sorted keys are *not* imposed (order carries meaning), floats rounded, never NaN."""
-    write_text(path, json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False))
+    """Write canonical JSON: sorted keys are *not* imposed (order carries meaning), floats rounded, never NaN.
+
+    A list of numbers stands on one line.
+    """
+    text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, NUMBERS_ON_LINES.sub(_on_one_line, text))
 
 
 def read_json(path: Path) -> Any:
@@ -72,6 +81,10 @@ def rounded(content: Any, digits: int = SIGNIFICANT_DIGITS) -> Any:
             raise ValueError("a report holds a NaN or an infinity; write an undefined measurement with its reason")
         return float(f"{content:.{digits}g}") + 0.0
     return content
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return "[" + ", ".join(found.group()[1:-1].replace("\n", "").replace(" ", "").split(",")) + "]"
 
 
 def sha256_of_file(path: Path) -> str:

@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 
 from apps.ml.artifact_paths import ArtifactPaths
-from apps.ml.commands.registry_tables import print_lineage, print_version, versions_table
+from apps.ml.commands.registry_tables import print_comparison, print_lineage, print_version, versions_table
 from apps.ml.commands.results import gates_table
 from apps.ml.commands.runs import Json
 from apps.ml.errors import EXIT_DONE, BadInputError
-from apps.ml.evaluation.gates import verdict_exit_code
+from apps.ml.evaluation.gates.judging import verdict_exit_code
 from apps.ml.files import read_json
 
 app = typer.Typer(no_args_is_help=True, help="The registry: versions, aliases, gates, lineage.")
@@ -76,11 +76,13 @@ def promote(
     experiment: Annotated[
         str | None, typer.Option(help="A DVC experiment's name; its model gets a version first.")
     ] = None,
-    override: Annotated[bool, typer.Option("--override", help="Promote though the gates do not pass.")] = False,
+    override: Annotated[
+        bool, typer.Option("--override", help="Promote though gates or the comparison with the champion do not pass.")
+    ] = False,
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Make a version the champion; without --override only if its gates pass."""
+    """Make a version the champion; without --override only if gates, guards, policy and comparison pass."""
     from apps.ml.experiments.promotion import promote_run, promote_version
     from apps.ml.experiments.tracking import answering_store
 
@@ -94,16 +96,21 @@ def promote(
             else promote_run(store, name, reference, reason, override)
         )
     number = done.version.number if done.version else None
+    comparison = done.comparison.to_dict() if done.comparison else None
     if as_json:
         content = {"model": name, "version": number, "promoted": done.promoted, "verdict": done.verdict}
-        print(json.dumps(content))
+        print(json.dumps({**content, "comparison": comparison}, ensure_ascii=False))
     elif done.promoted:
         print(f"Version {number} of {name} is the champion; its gates say {done.verdict}.")
-    else:
+    elif comparison is None:
         print(
             f"Not promoted: the gates say {done.verdict}. `fairmind models show` lists their reasons; "
             "--override --reason TEXT promotes all the same."
         )
+    else:
+        print(f"Not promoted: beside the champion, version {comparison['champion']}, it is {done.verdict}.")
+    if comparison is not None and not as_json:
+        print_comparison(comparison)
     raise typer.Exit(EXIT_DONE if done.promoted else verdict_exit_code(done.verdict))
 
 
@@ -157,11 +164,15 @@ def publish(as_json: Json = False) -> None:
     from apps.ml.experiments.publisher import publish_working_tree
 
     done = publish_working_tree(ArtifactPaths())
+    comparison = done.comparison.to_dict() if done.comparison else None
     if as_json:
-        print(json.dumps({"run_id": done.run_id, "version": done.version, "reused": done.reused}))
+        content = {"run_id": done.run_id, "version": done.version, "reused": done.reused}
+        print(json.dumps({**content, "comparison": comparison}, ensure_ascii=False))
     else:
         registered = f", version {done.version}" if done.version else ""
         print(f"Run {done.run_id}{registered}{' (was there already)' if done.reused else ''}.")
+        if comparison is not None:
+            print_comparison(comparison)
 
 
 def _find(store: Any, address: str, version: int | None, alias: str | None) -> Any:

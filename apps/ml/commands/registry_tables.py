@@ -76,6 +76,14 @@ def print_lineage(content: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
+def print_comparison(content: Mapping[str, Any]) -> None:
+    """Print what a candidate changes beside the champion: the reason, and one row per gate and guard."""
+    console = Console()
+    console.print(f"Beside the champion: {content['reason']}.", soft_wrap=True)
+    if "gates" in content:
+        console.print(gates_table(dict(content)))
+
+
 def _styled(verdict: str) -> str:
     style = VERDICT_STYLE[verdict]
     return f"[{style}]{verdict}[/{style}]"

@@ -12,6 +12,15 @@ from apps.ml.artifact_paths import METRICS, ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.files import read_json
 
+SHOWN_COMPARISONS = (
+    "demographic_parity_ratio",
+    "demographic_parity_difference",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "predictive_parity_difference",
+)
+"""Comparisons that the table shows; fairness.json and the report hold all of them."""
+
 VERDICT_STYLE = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
 
@@ -50,21 +59,27 @@ def fairness_table(fairness: dict[str, Any]) -> Table:
     table = Table(title="Fairness on the same rows", title_justify="left")
     _columns(table, "attribute", "metric")
     for attribute, content in fairness.items():
-        if isinstance(content, dict):
-            for name, measurement in _measurements(content):
-                table.add_row(attribute, name, *_cells(measurement))
+        for name in SHOWN_COMPARISONS:
+            table.add_row(attribute, name, *_cells(content[name]))
     return table
 
 
 def gates_table(registration: dict[str, Any]) -> Table:
-    """One row per gate with verdict and reason."""
+    """One row per gate, guard and rule of the policy with verdict and reason."""
     table = Table(title=f"Gates: {registration['verdict']}", title_justify="left")
     for heading in ("gate", "verdict", "reason"):
         table.add_column(heading, overflow="fold")
-    for name, gate in registration["gates"].items():
+    for name, gate in judged_by_name(registration).items():
         style = VERDICT_STYLE[gate["verdict"]]
         table.add_row(name, f"[{style}]{gate['verdict']}[/{style}]", gate["reason"])
     return table
+
+
+def judged_by_name(registration: dict[str, Any]) -> dict[str, Any]:
+    """Return everything that was judged: gates, then guards and rules of the policy, marked as such."""
+    guards = {f"guard: {name}": guard for name, guard in registration.get("guards", {}).items()}
+    policy = {f"policy: {name}": rule for name, rule in registration.get("policy", {}).items()}
+    return {**registration["gates"], **guards, **policy}
 
 
 def _columns(table: Table, *labels: str) -> None:

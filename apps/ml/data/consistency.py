@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from apps.ml.data.declaration import Column, Declaration, SensitiveAttribute, Split
-from apps.ml.data.sensitive import attributes_in_order
+from apps.ml.data.sensitive import attributes_in_order, carrying_columns
 from apps.ml.errors import DeclarationError
 from apps.ml.validation_errors import nearest_name
 
@@ -14,8 +14,8 @@ NO_FEATURE = ("date", "identifier")
 
 def require_consistent(declaration: Declaration) -> None:
     """Raise a DeclarationError that lists every contradiction; return when there is none."""
-    found = [*_label(declaration), *_columns(declaration), *_attributes(declaration), *_splits(declaration)]
-    found += [*_whole(declaration)]
+    found = [*_label(declaration), *_columns(declaration), *_actions(declaration), *_reasons(declaration)]
+    found += [*_attributes(declaration), *_splits(declaration), *_whole(declaration)]
     if found:
         listed = "".join(f"\n  - {line}" for line in found)
         raise DeclarationError(
@@ -51,6 +51,32 @@ def _columns(declaration: Declaration) -> Iterator[str]:
             yield f"columns.{name}: categories belong to the type category"
         if column.type == "boolean" and set(column.true_values) & set(column.false_values):
             yield f"columns.{name}: a value is both true and false"
+
+
+def _actions(declaration: Declaration) -> Iterator[str]:
+    carrying = carrying_columns(declaration)
+    for name, column in declaration.columns.items():
+        key = f"columns.{name}.actionable"
+        if column.actionable in (None, "no"):
+            continue
+        if name in carrying:
+            yield f"{key}: a column that carries a sensitive attribute is never actionable; write `no` or nothing"
+        if column.type in NO_FEATURE:
+            yield f"{key}: a column of type {column.type} never becomes a feature; write `no` or nothing"
+        if column.actionable != "any" and column.type == "category" and not column.categories:
+            yield f"{key}: '{column.actionable}' needs `categories` in ascending order"
+
+
+def _reasons(declaration: Declaration) -> Iterator[str]:
+    carrying = carrying_columns(declaration)
+    for name, column in declaration.columns.items():
+        if name in carrying and column.proxy_of:
+            yield f"columns.{name}.proxy_of: the column carries a sensitive attribute itself"
+        worded = any((column.reason, column.reason_low, column.reason_high))
+        if worded and (name in carrying or column.proxy_of):
+            yield f"columns.{name}.reason: sensitive columns and their proxies are never given as a reason"
+        if (column.reason_low or column.reason_high) and column.type not in (*NUMERIC, "boolean"):
+            yield f"columns.{name}: reason_low and reason_high belong to integer, number and boolean; write `reason`"
 
 
 def _attributes(declaration: Declaration) -> Iterator[str]:

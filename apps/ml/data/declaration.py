@@ -4,11 +4,11 @@ docs/ml/datasets.md explains every key with examples. The classes here are the t
 that is not declared here is refused with its full path.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from apps.ml.data.processed import RESERVED
+from apps.ml.data.processed import RESERVED, Actionable
 from apps.ml.parameters import Name, OpenShare, Section, Share
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -21,7 +21,13 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+def _no_as_yaml_reads_it(value: Any) -> Any:
+    """YAML takes an unquoted `no` for false."""
+    return "no" if value is False else value
+
+
 ColumnName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_not_reserved)]
+DeclaredActionable = Annotated[Actionable, BeforeValidator(_no_as_yaml_reads_it)]
 
 
 class FileEntry(Section):
@@ -141,6 +147,11 @@ class Column(Section):
 
     `type`: integer and number become numeric features, boolean 0/1, category text; `date` and `identifier` never become
     features. `true_values` and `false_values` are read for booleans. `unique`: no value twice.
+    `actionable`: what the person can do about the value; categories increase in their declared order. None: `no` for
+    columns that carry a sensitive attribute and for declared proxies, else `any`. `proxy_of`: the sensitive attribute
+    for which the column stands in, so that it is never given as a reason.
+    `reason`, `reason_low`, `reason_high`: words for the reason of an unfavourable decision; `reason_low` where the
+    value is too low (or false), `reason_high` where it is too high (or true), `reason` where neither is declared.
     """
 
     type: Literal["integer", "number", "boolean", "category", "date", "identifier"]
@@ -152,6 +163,11 @@ class Column(Section):
     false_values: tuple[str, ...] = ("false", "False", "0", "no")
     missing_at_most: Share = 0.0
     unique: bool = False
+    actionable: DeclaredActionable | None = None
+    proxy_of: Name | None = None
+    reason: Text | None = None
+    reason_low: Text | None = None
+    reason_high: Text | None = None
 
 
 class SensitiveAttribute(Section):
@@ -257,6 +273,11 @@ class Declaration(Section):
         missing = [name for name in (*self.leave_out, *self.held_out) if name not in known]
         if missing:
             raise ValueError(f"leave_out and held_out name undeclared columns: {', '.join(missing)}")
+        for name, column in self.columns.items():
+            if column.proxy_of is not None and column.proxy_of not in self.sensitive:
+                raise ValueError(
+                    f"column '{name}': proxy_of names the attribute '{column.proxy_of}', which does not exist"
+                )
         for name, attribute in self.sensitive.items():
             if attribute.column is not None and attribute.column not in known:
                 raise ValueError(f"sensitive attribute '{name}' names the undeclared column '{attribute.column}'")

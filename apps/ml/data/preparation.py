@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from apps.ml.data.consistency import feature_columns
-from apps.ml.data.declaration import Column, Declaration, Split
+from apps.ml.data.declaration import Declaration, Split
 from apps.ml.data.declared_rows import DeclaredRows, split_keys
 from apps.ml.data.examination import Examination, examine
 from apps.ml.data.processed import ColumnSchema, Kind, ProcessedSchema, ProcessedSplit
 from apps.ml.data.profile import label_shares, profile
-from apps.ml.data.sensitive import attribute_schemas, sensitive_columns
+from apps.ml.data.sensitive import actionable, attribute_schemas, sensitive_columns
 from apps.ml.data.sources.raw_table import RawTable
 from apps.ml.data.splits import Parts, divide
 from apps.ml.errors import DataError, Finding, ParameterError
@@ -144,9 +144,7 @@ def _schema(declaration: Declaration, split: str, table: DeclaredRows, parts: Pa
         dataset=declaration.name,
         title=declaration.title,
         split=split,
-        columns=tuple(
-            _column(name, column, name in sensitive) for name, column in feature_columns(declaration).items()
-        ),
+        columns=tuple(_column(declaration, name, name in sensitive) for name in feature_columns(declaration)),
         attributes=attribute_schemas(declaration, table.groups.names),
         held_out=tuple(declaration.held_out),
         favourable=declaration.label.favourable,
@@ -157,10 +155,12 @@ def _schema(declaration: Declaration, split: str, table: DeclaredRows, parts: Pa
         known_faults=declaration.known_faults,
         leave_out=dict(declaration.leave_out),
         source_digest=digest,
+        source_kind=declaration.source.kind,
     )
 
 
-def _column(name: str, column: Column, sensitive: bool) -> ColumnSchema:
+def _column(declaration: Declaration, name: str, sensitive: bool) -> ColumnSchema:
+    column = declaration.columns[name]
     return ColumnSchema(
         name=name,
         kind=KINDS[column.type],
@@ -171,6 +171,11 @@ def _column(name: str, column: Column, sensitive: bool) -> ColumnSchema:
         categories=column.categories,
         sensitive=sensitive,
         description=column.description,
+        actionable=actionable(declaration, name),
+        proxy_of=column.proxy_of,
+        reason=column.reason or "",
+        reason_low=column.reason_low or "",
+        reason_high=column.reason_high or "",
     )
 
 

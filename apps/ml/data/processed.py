@@ -29,6 +29,8 @@ JOINED_BY = " × "
 FORMAT = 1
 
 Kind = Literal["numeric", "boolean", "categorical"]
+Actionable = Literal["no", "any", "increase", "decrease"]
+"""What a person can do about a column: nothing, change it either way, only raise it, only lower it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class ColumnSchema:
     float64 of 0, 1 or NaN, categorical → str (NaN = missing). `integer` tells that whole numbers are expected.
     `categories` are the declared ones (categorical only; empty: open). `sensitive`: the column carries a sensitive
     attribute.
+    `actionable`: what the person can do about it; categories increase in their declared order. `proxy_of`: the
+    sensitive attribute that the column is declared to stand in for. `reason`, `reason_low`, `reason_high`: words for
+    the reason of an unfavourable decision, empty where none are declared.
     """
 
     name: str
@@ -50,6 +55,11 @@ class ColumnSchema:
     categories: tuple[str, ...] = ()
     sensitive: bool = False
     description: str = ""
+    actionable: Actionable = "any"
+    proxy_of: str | None = None
+    reason: str = ""
+    reason_low: str = ""
+    reason_high: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,8 @@ class ProcessedSchema:
     """What one run of `data_processing` produced.
 
     `favourable` says whether the positive event (label 1) or its absence is good for the person.
-    `positive_name` and `negative_name` are words for reports. `rows` counts rows per split.
+    `positive_name` and `negative_name` are words for reports. `rows` counts rows per split. `source_kind`: where the
+    rows came from (`generator`: they are made up), `unknown` where an older version did not write it.
     """
 
     dataset: str
@@ -83,6 +94,7 @@ class ProcessedSchema:
     known_faults: tuple[str, ...] = ()
     leave_out: dict[str, str] = field(default_factory=dict)
     source_digest: str = ""
+    source_kind: str = "unknown"
 
     def feature_columns(self, use_sensitive: bool) -> tuple[ColumnSchema, ...]:
         """Columns that may enter a model; sensitive ones only when asked for."""
@@ -112,7 +124,7 @@ def is_unknown_group(name: str) -> bool:
 
 
 def column_from_dict(content: dict[str, Any]) -> ColumnSchema:
-    """Rebuild a :class:`ColumnSchema` from its JSON form."""
+    """Rebuild a :class:`ColumnSchema` from its JSON form; fields that an older version did not write get defaults."""
     return ColumnSchema(**{**content, "categories": tuple(content["categories"])})
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from apps.ml.data.declaration import Declaration, SensitiveAttribute
-from apps.ml.data.processed import JOINED_BY, UNKNOWN_GROUP, AttributeSchema
+from apps.ml.data.processed import JOINED_BY, UNKNOWN_GROUP, Actionable, AttributeSchema
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,22 @@ def sensitive_columns(declaration: Declaration) -> set[str]:
         for rule in declaration.sensitive.values()
         if rule.column is not None and rule.feature_because is None
     }
+
+
+def carrying_columns(declaration: Declaration) -> set[str]:
+    """Return the columns that carry some sensitive attribute, whether they are features as well or not."""
+    return {rule.column for rule in declaration.sensitive.values() if rule.column is not None}
+
+
+def actionable(declaration: Declaration, name: str) -> Actionable:
+    """Return what a person can do about a column.
+
+    Nothing where it carries a sensitive attribute; nothing, unless declared otherwise, where it is a declared proxy.
+    """
+    column = declaration.columns[name]
+    if name in carrying_columns(declaration):
+        return "no"
+    return column.actionable or ("no" if column.proxy_of else "any")
 
 
 def band_names(bands: tuple[float, ...], whole: bool) -> tuple[str, ...]:

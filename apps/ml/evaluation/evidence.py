@@ -2,53 +2,77 @@
 
 The record is content-addressed: `digest` is the sha256 over everything else in it, so it changes exactly when a fact
 changes. Every document is rendered from the record; the registry and each prediction carry its digest. It holds no
-time, no path and no person's values.
+time, no path and no person's values. docs/ml/evidence.md describes every part, docs/contracts/evidence.schema.json its
+types.
 
 ==================  ============================================================================================
 format              number of this layout
 digest              sha256 over the canonical JSON of all other parts
+subject             `model`, or `decisions` that came without one
 model               estimator, rounds, inputs, sha256 of the bundle's manifest
 decision            threshold and its rule, names of both outcomes, which one is favourable
-data                data set, split, rows, digest of the source, columns, attributes, licence, known faults
+data                data set, kind of source, split, rows, digest of the source, columns, attributes, known faults
 policy              what the decision depends on besides the features, and how the test rows were used
 parameters          how the evaluation measured
+inference           how sure single numbers and all numbers together are
 performance         content of performance.json
 fairness            content of fairness.json
+counts              rows of every group by label and decision, from which every rate can be computed anew
+curves              what pictures are drawn from
 explainability      content of explainability.json
 local_explanations  why sampled rows, named by their number alone, got their scores
 truth               comparison with true probabilities, where the data set knows them
+gates               what gates said where they judged before the record was signed, else null
 ==================  ============================================================================================
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from apps.ml.data.processed import ProcessedSchema
-from apps.ml.errors import BadInputError
-from apps.ml.files import read_json, rounded, sha256_of_json, write_json
+from apps.ml.evaluation.record.audit_findings import AuditedAttribute, AuditFindings, assemble_audit_evidence
+from apps.ml.evaluation.record.layout import FORMAT
+from apps.ml.evaluation.record.record_file import read_evidence, require_layout, signed, verify, write_evidence
 from apps.ml.models.bundle import BundleInfo
 from apps.ml.parameters import ModelEvaluation
 
-FORMAT = 1
+__all__ = [
+    "FORMAT",
+    "AuditFindings",
+    "AuditedAttribute",
+    "Findings",
+    "assemble_audit_evidence",
+    "assemble_evidence",
+    "read_evidence",
+    "signed",
+    "verify",
+    "write_evidence",
+]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the evaluation measured, each as JSON-ready content."""
+    """What the evaluation measured, each as JSON-ready content.
+
+    `counts`: attribute → count table; `curves`: what pictures are drawn from; `inference`: at least `simultaneous`, how
+    all numbers hold at once.
+    """
 
     performance: Mapping[str, Any]
     fairness: Mapping[str, Any]
     explainability: Mapping[str, Any]
     local_explanations: Sequence[Mapping[str, Any]]
     truth: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    curves: Mapping[str, Any]
+    inference: Mapping[str, Any]
 
 
 def assemble_evidence(
     info: BundleInfo, bundle_digest: str, schema: ProcessedSchema, parameters: ModelEvaluation, findings: Findings
 ) -> dict[str, Any]:
-    """Put the record together and sign it with its digest.
+    """Put the record together, sign it with its digest and check its layout.
 
     Parameters
     ----------
@@ -60,48 +84,31 @@ def assemble_evidence(
         Of the data that trained and tested the model.
     parameters : ModelEvaluation
     findings : Findings
+
+    Raises
+    ------
+    BadInputError
+        A part does not have the layout.
     """
     content = {
+        "subject": "model",
         "model": _model(info, bundle_digest),
         "decision": _decision(info),
         "data": _data(schema),
         "policy": _policy(info),
         "parameters": parameters.model_dump(mode="json"),
+        "inference": {"confidence": parameters.confidence, **findings.inference},
         "performance": findings.performance,
         "fairness": findings.fairness,
+        "counts": findings.counts,
+        "curves": findings.curves,
         "explainability": findings.explainability,
         "local_explanations": list(findings.local_explanations),
         "truth": findings.truth,
+        "gates": None,
     }
-    return signed(content)
-
-
-def signed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content as it will be read back, with the number of the format and the digest in front."""
-    body = rounded({"format": FORMAT, **{k: v for k, v in content.items() if k not in ("format", "digest")}})
-    return {"format": FORMAT, "digest": sha256_of_json(body), **body}
-
-
-def write_evidence(path: Path, record: Mapping[str, Any]) -> None:
-    """Write the record, whole or not at all."""
-    write_json(path, record)
-
-
-def read_evidence(path: Path) -> dict[str, Any]:
-    """Read a record and check its digest.
-
-    Raises
-    ------
-    BadInputError
-        The file is missing, of another format, or was changed after it was signed.
-    """
-    if not path.exists():
-        raise BadInputError(f"{path} does not exist. Run `dvc repro` so that model_evaluation writes it.")
-    record: dict[str, Any] = read_json(path)
-    if record.get("format") != FORMAT:
-        raise BadInputError(f"{path} is not an evidence record of format {FORMAT}. Run `dvc repro` to write it anew.")
-    if signed(record)["digest"] != record.get("digest"):
-        raise BadInputError(f"{path} does not match its digest: it was changed. Run `dvc repro` to write it anew.")
+    record = signed(content)
+    require_layout(record)
     return record
 
 
@@ -129,12 +136,16 @@ def _decision(info: BundleInfo) -> dict[str, Any]:
 
 def _data(schema: ProcessedSchema) -> dict[str, Any]:
     content = schema.to_dict()
-    kept = ("name", "kind", "nullable", "sensitive", "description")
-    names = ("dataset", "title", "split", "rows", "source_digest", "licence", "known_faults", "leave_out", "held_out")
+    kept = ("name", "kind", "nullable", "sensitive", "description", "actionable", "proxy_of")
+    names = (
+        *("dataset", "title", "split", "rows", "source_digest", "source_kind", "licence"),
+        *("known_faults", "leave_out", "held_out"),
+    )
     return {
         **{name: content[name] for name in names},
         "columns": [{key: column[key] for key in kept} for column in content["columns"]],
         "attributes": content["attributes"],
+        "notes": [],
     }
 
 

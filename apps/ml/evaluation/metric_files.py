@@ -17,5 +17,6 @@ def performance_report(
 
 
 def fairness_report(assessment: FairnessAssessment) -> dict[str, Any]:
-    """Return the content of fairness.json: attribute → comparisons by name and `groups`."""
+    """Return the content of fairness.json: attribute → comparisons by name, `groups`, `reference`, `conditional`, and
+    `individual`."""
     return assessment.to_dict()

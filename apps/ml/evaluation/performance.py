@@ -10,7 +10,7 @@ roc_auc             DeLong on the logit scale, Welch's t
 pr_auc              average precision; linearised variance on the logit scale, Student's t
 log_loss            mean logarithmic loss in nats; t interval
 brier_score         mean squared distance of score and label; t interval
-calibration_error   plain error over bins of equal mass
+calibration_error   debiased error over bins of equal mass
 ==================  =====================================================================================
 
 No interval needs a bootstrap over rows: each has a closed form, apart from seeded normal draws for one bound of the

@@ -40,6 +40,8 @@ def lineage_of(store: TrackingStore, version: Version) -> dict[str, Any]:
             "reason": version.tags.get(tags.REASON),
             "overridden_verdict": version.tags.get(tags.OVERRIDE),
             "rolled_back": version.tags.get(tags.ROLLED_BACK),
+            "champion_comparison": version.tags.get(tags.COMPARISON),
+            "compared_with": version.tags.get(tags.COMPARED_WITH),
         },
     }
 

@@ -1,11 +1,22 @@
-"""Making a version the champion by hand, and taking that back."""
+"""Making a version the champion by hand, and taking that back.
+
+A promotion compares with the present champion, a roll back does not: taking a model out of service must not wait for a
+judgement, and the version that comes back was judged when it became champion.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
+from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import BadInputError, RegistryError
-from apps.ml.evaluation.gates import Verdict
+from apps.ml.evaluation.gates.judging import Verdict
 from apps.ml.experiments import registry, tags
+from apps.ml.experiments.champion_comparison import (
+    ChampionComparison,
+    compare_with_champion,
+    log_comparison,
+    present_champion,
+)
 from apps.ml.experiments.registry import Version
 from apps.ml.experiments.runs import find_run
 from apps.ml.experiments.tracking import TrackingStore
@@ -13,17 +24,32 @@ from apps.ml.experiments.tracking import TrackingStore
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of a wish to promote. `version` is None where a run was refused before it got one."""
+    """What became of a wish to promote. `version` is None where a run was refused before it got one.
+
+    `verdict` is that of gates, guards and policy or, where these pass, of the comparison with the champion, which is
+    None where it was not made: the version is the champion, or was refused before.
+    """
 
     promoted: bool
     verdict: Verdict
     version: Version | None
+    comparison: ChampionComparison | None = None
 
 
 def promote_version(
-    store: TrackingStore, name: str, number: str, reason: str = "", override: bool = False
+    store: TrackingStore,
+    name: str,
+    number: str,
+    reason: str = "",
+    override: bool = False,
+    paths: ArtifactPaths = ArtifactPaths(),  # noqa: B008 (frozen)
 ) -> Promotion:
-    """Make a version of the registry the champion if its gates pass, or if they are overridden with a reason.
+    """Make a version the champion if its verdict and the comparison with the champion allow it, or by an override.
+
+    Parameters
+    ----------
+    paths
+        Where the test rows of the version and params.yaml are.
 
     Raises
     ------
@@ -33,13 +59,21 @@ def promote_version(
         There is no such version.
     """
     version = registry.find_version(store, name, number)
-    if not _allowed(version.verdict, override, reason):
-        return Promotion(False, version.verdict, version)
-    return _promote(store, version, reason, override)
+    run = store.client.get_run(version.run_id)
+    return _promote(store, run, version, version.verdict, reason, override, paths)
 
 
-def promote_run(store: TrackingStore, name: str, reference: str, reason: str = "", override: bool = False) -> Promotion:
+def promote_run(
+    store: TrackingStore,
+    name: str,
+    reference: str,
+    reason: str = "",
+    override: bool = False,
+    paths: ArtifactPaths = ArtifactPaths(),  # noqa: B008 (frozen)
+) -> Promotion:
     """Register the model of a run (by id or DVC experiment) and promote it; a refused run is not registered.
+
+    Parameters as for :func:`promote_version`.
 
     Raises
     ------
@@ -52,11 +86,7 @@ def promote_run(store: TrackingStore, name: str, reference: str, reason: str = "
     dataset = run.data.tags.get(tags.DATASET)
     if dataset != name:
         raise RegistryError(f"'{reference}' is a run of the data set '{dataset}', not of '{name}'. Name that model.")
-    verdict = registry.verdict_in(run.data.tags)
-    if not _allowed(verdict, override, reason):
-        return Promotion(False, verdict, None)
-    version, _ = registry.version_of_run(store, run)
-    return _promote(store, version, reason, override)
+    return _promote(store, run, None, registry.verdict_in(run.data.tags), reason, override, paths)
 
 
 def roll_back(store: TrackingStore, name: str, reason: str = "") -> tuple[Version, Version]:
@@ -85,22 +115,49 @@ def roll_back(store: TrackingStore, name: str, reason: str = "") -> tuple[Versio
     return registry.find_version(store, name, present.number), registry.find_version(store, name, earlier[-1])
 
 
-def _allowed(verdict: Verdict, override: bool, reason: str) -> bool:
+def _promote(
+    store: TrackingStore,
+    run: Any,
+    version: Version | None,
+    verdict: Verdict,
+    reason: str,
+    override: bool,
+    paths: ArtifactPaths,
+) -> Promotion:
     if override and not reason.strip():
         raise BadInputError("An override needs a reason that stays with the version. Add --reason TEXT.")
-    return verdict == "PASS" or override
+    if verdict != "PASS" and not override:
+        return Promotion(False, verdict, version)
+    comparison = _comparison(store, run, version, paths)
+    refused = comparison is not None and not comparison.promotes
+    said = comparison.verdict if verdict == "PASS" and comparison is not None and refused else verdict
+    allowed = override or not refused
+    chosen = version or (registry.version_of_run(store, run)[0] if allowed else None)
+    if comparison is not None:
+        log_comparison(store, comparison, run.info.run_id, chosen)
+    if chosen is None or not allowed:
+        return Promotion(False, said or verdict, version, comparison)
+    _mark(store, chosen, reason, said if override else None)
+    registry.make_champion(store, chosen)
+    return Promotion(True, said or verdict, registry.find_version(store, chosen.name, chosen.number), comparison)
 
 
-def _promote(store: TrackingStore, version: Version, reason: str, override: bool) -> Promotion:
+def _comparison(
+    store: TrackingStore, run: Any, version: Version | None, paths: ArtifactPaths
+) -> ChampionComparison | None:
+    """Compare with the champion; None where the run's own version is the champion."""
+    champion = present_champion(store, run.data.tags[tags.DATASET])
+    number = version.number if version is not None else None
+    if champion is not None and (champion.number == number or champion.run_id == run.info.run_id):
+        return None
+    return compare_with_champion(store, run, paths)
+
+
+def _mark(store: TrackingStore, version: Version, reason: str, overridden: Verdict | None) -> None:
+    """Say on a version why it was promoted and which verdict was overridden; it is no longer rolled back."""
     if tags.ROLLED_BACK in version.tags:
         store.client.delete_model_version_tag(version.name, version.number, tags.ROLLED_BACK)
-    for tag, value in _marks(version, reason, override).items():
-        store.client.set_model_version_tag(version.name, version.number, tag, value)
-    registry.make_champion(store, version)
-    return Promotion(True, version.verdict, registry.find_version(store, version.name, version.number))
-
-
-def _marks(version: Version, reason: str, override: bool) -> dict[str, Any]:
-    needed = override and version.verdict != "PASS"
-    marks = {tags.REASON: reason.strip(), tags.OVERRIDE: version.verdict if needed else ""}
-    return {tag: value for tag, value in marks.items() if value}
+    needed = overridden if overridden != "PASS" else None
+    for tag, value in {tags.REASON: reason.strip(), tags.OVERRIDE: needed}.items():
+        if value:
+            store.client.set_model_version_tag(version.name, version.number, tag, value)

@@ -7,8 +7,10 @@ from typing import Any
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.experiments import registry, tags
+from apps.ml.experiments.champion_comparison import ChampionComparison, compare_with_champion, log_comparison
 from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
 from apps.ml.experiments.provenance import commit_of, dvc_experiment
+from apps.ml.experiments.registry import Version
 from apps.ml.experiments.run_writing import describe_verdict, write_run
 from apps.ml.experiments.runs import complete_run, discard_incomplete_runs
 from apps.ml.experiments.tracking import TrackingStore, answering_store
@@ -18,11 +20,15 @@ from apps.ml.parameters import Parameters, read_parameters
 
 @dataclass(frozen=True)
 class Publication:
-    """What a publication left in the store; `version` is None in a DVC experiment, `reused`: the run was there."""
+    """What a publication left in the store; `version` is None in a DVC experiment, `reused`: the run was there.
+
+    `comparison` with the champion: None where the version had no occasion to become champion.
+    """
 
     run_id: str
     version: str | None
     reused: bool
+    comparison: ChampionComparison | None = None
 
 
 def publish(
@@ -83,7 +89,8 @@ def _publish(
         run_id = run.info.run_id
         _name_clean_commit(store, run, paths)
     describe_verdict(store, run_id, registration)
-    return Publication(run_id, _settle(store, run_id, parameters), reused)
+    version, comparison = _settle(store, run_id, paths, parameters)
+    return Publication(run_id, version, reused, comparison)
 
 
 def _name_clean_commit(store: TrackingStore, run: Any, paths: ArtifactPaths) -> None:
@@ -94,11 +101,22 @@ def _name_clean_commit(store: TrackingStore, run: Any, paths: ArtifactPaths) -> 
         store.client.set_tag(run.info.run_id, tags.DIRTY, "false")
 
 
-def _settle(store: TrackingStore, run_id: str, parameters: Parameters) -> str | None:
+def _settle(
+    store: TrackingStore, run_id: str, paths: ArtifactPaths, parameters: Parameters
+) -> tuple[str | None, ChampionComparison | None]:
     """Outside experiments make the run's version the candidate; in one, note the experiment's name on the run."""
     experiment = dvc_experiment()
-    if experiment is None:
-        run = store.client.get_run(run_id)
-        return registry.register_candidate(store, run, parameters.model_registration.promote_passing).number
-    store.client.set_tag(run_id, tags.EXPERIMENT + experiment.name, experiment.baseline)
-    return None
+    if experiment is not None:
+        store.client.set_tag(run_id, tags.EXPERIMENT + experiment.name, experiment.baseline)
+        return None, None
+    run = store.client.get_run(run_id)
+    made: list[ChampionComparison] = []
+
+    def admits(version: Version) -> bool:
+        made.append(compare_with_champion(store, run, paths))
+        log_comparison(store, made[0], run_id, version)
+        return made[0].promotes
+
+    rules = parameters.model_registration
+    version = registry.register_candidate(store, run, rules.promote_passing, admits)
+    return version.number, made[0] if made else None

@@ -1,15 +1,16 @@
 """The registry: versions of the model of a data set, which one is the candidate, which one the champion.
 
 The candidate is the version that the working tree holds. A version becomes champion by itself only when it is new,
-comes back, or newly passes its gates; so publishing once more neither undoes a promotion by hand nor a roll back.
+comes back, newly passes its gates, or was refused beside the present champion, whose comparison may come out otherwise
+under other rules; so publishing once more neither undoes a promotion by hand nor a roll back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from apps.ml.errors import RegistryError
-from apps.ml.evaluation.gates import Verdict
+from apps.ml.evaluation.gates.judging import Verdict
 from apps.ml.experiments import tags
 from apps.ml.experiments.tracking import TrackingStore
 from apps.ml.tracking_address import ABSENT_CODES
@@ -103,17 +104,23 @@ def version_of_run(store: TrackingStore, run: Any) -> tuple[Version, bool]:
     return _create_version(store, run), True
 
 
-def register_candidate(store: TrackingStore, run: Any, promote_passing: bool) -> Version:
-    """Make a run's version the candidate, and the champion where its gates allow it (see the module)."""
+def register_candidate(
+    store: TrackingStore, run: Any, promote_passing: bool, admits: Callable[[Version], bool]
+) -> Version:
+    """Make a run's version the candidate, and the champion where its gates allow it (see the module).
+
+    `admits` says whether the version may take the champion's place; it is asked last, and not about the champion.
+    """
     before, is_new = version_of_run(store, run)
     returns = tags.CANDIDATE_ALIAS not in before.aliases
     newly_passes = before.verdict != "PASS"
     _copy_tags(store, before, run)
     store.client.set_registered_model_alias(before.name, tags.CANDIDATE_ALIAS, before.number)
     version = find_version(store, before.name, before.number)
-    has_champion = tags.CHAMPION_ALIAS in _aliases(_model(store, version.name))
-    occasion = is_new or returns or newly_passes or not has_champion
-    if promote_passing and version.verdict == "PASS" and occasion and tags.ROLLED_BACK not in version.tags:
+    champion = _aliases(_model(store, version.name)).get(tags.CHAMPION_ALIAS)
+    occasion = is_new or returns or newly_passes or champion is None or _was_refused_beside(champion, before)
+    may = promote_passing and version.verdict == "PASS" and tags.ROLLED_BACK not in version.tags
+    if may and occasion and (champion == version.number or admits(version)):
         make_champion(store, version)
     return find_version(store, version.name, version.number)
 
@@ -141,6 +148,18 @@ def write_champions(store: TrackingStore, name: str, history: list[str]) -> None
     store.client.set_registered_model_tag(name, tags.HISTORY, ",".join(history[-LONGEST_HISTORY:]))
 
 
+def model_location(store: TrackingStore, model_id: str) -> str:
+    """Return where a model is found: a server looks it up, a database would look in the process's default store."""
+    if store.is_server:
+        return f"models:/{model_id}"
+    return str(store.client.get_logged_model(model_id).artifact_location)
+
+
+def _was_refused_beside(champion: str, version: Version) -> bool:
+    said, beside = (version.tags.get(tag) for tag in (tags.COMPARISON, tags.COMPARED_WITH))
+    return said in ("FAIL", "INCONCLUSIVE") and beside == champion
+
+
 def _create_version(store: TrackingStore, run: Any) -> Version:
     name = run.data.tags[tags.DATASET]
     model_id = run.data.tags[tags.MODEL]
@@ -148,16 +167,9 @@ def _create_version(store: TrackingStore, run: Any) -> Version:
         store.client.create_registered_model(name, description=f"The model of the data set {name}.")
     copied = {tag: run.data.tags[tag] for tag in COPIED_TAGS if tag in run.data.tags}
     entry = store.client.create_model_version(
-        name, source=_source(store, model_id), run_id=run.info.run_id, tags=copied, model_id=model_id
+        name, source=model_location(store, model_id), run_id=run.info.run_id, tags=copied, model_id=model_id
     )
     return _version(entry, {})
-
-
-def _source(store: TrackingStore, model_id: str) -> str:
-    """Where the registry finds a model: a server looks it up, a database would look in the process's default store."""
-    if store.is_server:
-        return f"models:/{model_id}"
-    return str(store.client.get_logged_model(model_id).artifact_location)
 
 
 def _copy_tags(store: TrackingStore, version: Version, run: Any) -> None:

@@ -28,6 +28,9 @@ PER_BATCH = 90
 
 METRICS_PER_BATCH = 900
 REGISTRATION_FILE = ArtifactPaths().metric("registration").as_posix()
+JUDGED_SECTIONS = {"gates": tags.GATE, "guards": tags.GUARD, "policy": tags.POLICY}
+"""Section of registration.json → prefix of the tags that repeat its verdicts."""
+
 RECORDS = ("dvc.lock", "dvc.yaml", "params.yaml")
 CONTEXT = {"train": "training", "validation": "validation", "test": "evaluation"}
 
@@ -51,11 +54,15 @@ def write_run(
 
 
 def describe_verdict(store: TrackingStore, run_id: str, registration: Mapping[str, Any]) -> None:
-    """Say on a run what the gates decided; said again when other gates judge the same evidence."""
-    verdicts = {tags.GATE + stored_name(name): str(gate["verdict"]) for name, gate in registration["gates"].items()}
+    """Say on a run what gates, guards and policy decided; said again when other rules judge the same evidence."""
+    verdicts = {
+        prefix + stored_name(name): str(judged["verdict"])
+        for section, prefix in JUDGED_SECTIONS.items()
+        for name, judged in registration.get(section, {}).items()
+    }
     before = store.client.get_run(run_id).data.tags
     for name in before:
-        if name.startswith(tags.GATE) and name not in verdicts:
+        if name.startswith(tuple(JUDGED_SECTIONS.values())) and name not in verdicts:
             store.client.delete_tag(run_id, name)
     _log_tags(store, run_id, {**verdicts, tags.VERDICT: str(registration["verdict"])})
     text = json.dumps(rounded(registration), indent=2, ensure_ascii=False)
@@ -145,6 +152,8 @@ def _log_inputs(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None
 
 def _log_documents(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None:
     store.client.log_artifacts(run_id, str(paths.reports), "reports")
+    if paths.counts.exists():
+        store.client.log_artifact(run_id, str(paths.counts), "evidence")
     for name in RECORDS:
         if (paths.root / name).exists():
             store.client.log_artifact(run_id, str(paths.root / name))

@@ -9,6 +9,16 @@ VERDICT = "fairmind.verdict"
 GATE = "fairmind.gate:"
 """Prefix: gate → its verdict."""
 
+GUARD = "fairmind.guard:"
+POLICY = "fairmind.policy:"
+"""Prefixes as for gates."""
+
+COMPARISON = "fairmind.champion_comparison"
+"""What the comparison with the champion said; `none` where there was no champion."""
+
+COMPARED_WITH = "fairmind.compared_with"
+"""Number of the version that was champion when the comparison was made."""
+
 COMMIT = "fairmind.commit"
 DIRTY = "fairmind.dirty"
 """Whether code or parameters differed from the commit; the pipeline's own outputs do not count."""

@@ -14,6 +14,7 @@ CODE = (
     "ml/artifact_paths.py",
     "ml/parameters.py",
     "ml/telemetry.py",
+    "ml/validation_errors.py",
     "ml/data/__init__.py",
     "ml/data/processed.py",
     "ml/features",

@@ -1,8 +1,9 @@
-"""Stage 5: judge the evidence by the gates of params.yaml and publish everything as one complete run.
+"""Stage 5: judge the evidence by the rules of params.yaml and publish everything as one complete run.
 
 Reads the metric files, the evidence, the bundle, the schema and dvc.lock; writes reports/metrics/registration.json and
 artifacts/05_registration. A gate that fails does not fail the stage: DVC keeps no experiment whose stage fails. The
-verdict is written last, after the store has everything, so that a store that does not answer leaves no verdict.
+verdict is written last, after the store has everything, so that a store that does not answer leaves no verdict. It is
+about the model by itself: what is judged against the champion depends on the store and is kept there.
 """
 
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 from apps.ml.artifact_paths import METRICS, ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.evidence import read_evidence
-from apps.ml.evaluation.gate_summary import summary
-from apps.ml.evaluation.gates import judge
+from apps.ml.evaluation.gates.guards import judge_guards
+from apps.ml.evaluation.gates.judging import judge
+from apps.ml.evaluation.gates.policy import judge_policy
+from apps.ml.evaluation.gates.summary import Judgement, registration_summary
 from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
 from apps.ml.experiments.publisher import publish
 from apps.ml.files import read_json, write_json
-from apps.ml.parameters import read_parameters
+from apps.ml.parameters import Parameters, read_parameters
 from apps.ml.pipelines.stage import run_stage
 
 JUDGED = METRICS[:-1]
@@ -23,13 +26,24 @@ JUDGED = METRICS[:-1]
 
 def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
     """Judge, publish, then write the verdict."""
-    gates = read_parameters(paths.parameters).model_registration.gates
-    report = judge(gates, _metrics(paths))
+    parameters = read_parameters(paths.parameters)
+    judgement = _judge(parameters, _metrics(paths), read_evidence(paths.evidence))
     fingerprint = fingerprint_of(paths)
-    registration = {**summary(report), "fingerprint": fingerprint.value}
+    content = registration_summary(judgement, parameters.model_registration)
+    registration = {**content, "fingerprint": fingerprint.value}
     publish(paths, registration, fingerprint)
     write_json(paths.publication / "publication.json", _publication_content(paths, fingerprint))
     write_json(paths.metric("registration"), registration)
+
+
+def _judge(parameters: Parameters, metrics: dict[str, Any], evidence: dict[str, Any]) -> Judgement:
+    rules, confidence = parameters.model_registration, parameters.model_evaluation.confidence
+    counts, favourable = evidence["counts"], evidence["decision"]["favourable"]
+    return Judgement(
+        judge(rules.gates, metrics, counts, favourable),
+        judge_guards(rules.guards, counts, metrics["fairness"], favourable, confidence),
+        judge_policy(rules.policy, evidence["policy"]),
+    )
 
 
 def _metrics(paths: ArtifactPaths) -> dict[str, Any]:

@@ -26,6 +26,12 @@ GATES = [
     {"name": "ranking", "metric": "performance.roc_auc", "at_least": 0.7},
     {"name": "four fifths", "metric": "fairness.*.demographic_parity_ratio", "at_least": 0.8},
 ]
+POLICY = {
+    "uses_sensitive": False,
+    "sensitive_inputs": [],
+    "needs_sensitive_at_prediction": False,
+    "randomised": False,
+}
 FOREIGN_VARIABLES = ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 
 
@@ -43,7 +49,8 @@ def measure(paths: ArtifactPaths, roc_auc: float, parity: float | None = 0.9) ->
     write_json(paths.metric("performance"), _performance(roc_auc))
     write_json(paths.metric("fairness"), _fairness(parity))
     content = {name: read_json(paths.metric(name)) for name in ("performance", "fairness")}
-    write_evidence(paths.evidence, signed(content))
+    facts = {"decision": {"favourable": "positive"}, "policy": POLICY, "counts": {"sex": _counts(parity or 0.9)}}
+    write_evidence(paths.evidence, signed({**content, **facts}))
 
 
 def set_parameters(paths: ArtifactPaths, section: str, **values: Any) -> None:
@@ -110,3 +117,10 @@ def _fairness(parity: float | None) -> dict[str, Any]:
         "male": {"n": 150, "judged": True, "selection_rate": {"value": 0.5, "n": 150}},
     }
     return {"sex": {"demographic_parity_ratio": ratio, "groups": groups}}
+
+
+def _counts(parity: float) -> dict[str, Any]:
+    """Counts [group][label][decision] whose ratio of selection rates is `parity`, a whole number of hundredths."""
+    selected = round(100 * parity)
+    female, male = [[95, 5], [105 - selected, selected - 5]], [[90, 10], [10, 90]]
+    return {"groups": ["female × Black", "male"], "labelled": True, "counts": [female, male]}

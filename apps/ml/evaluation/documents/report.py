@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.ml.evaluation.documents import words
+from apps.ml.evaluation.documents.comparison_lines import compared
+from apps.ml.evaluation.documents.group_columns import group_columns
 from apps.ml.evaluation.documents.summary import headlines, limits
 from apps.ml.evaluation.documents.templating import document_environment
 from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
@@ -13,13 +15,18 @@ from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as the page shows it: title, description, data address, size in pixels, and whether it may scroll."""
+    """A plot as the page shows it: title, description, data address, and size in pixels."""
 
     title: str
     description: str
     address: str
     width: int
     height: int
+
+    @property
+    def inches(self) -> str:
+        """Width as drawn; the page shows all pictures at one scale, so that their letters are of one size."""
+        return f"{self.width / DPI:.3g}"
 
     @property
     def wide(self) -> bool:
@@ -45,6 +52,9 @@ def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
             headlines=headlines(record),
             limits=limits(record),
             pictures={plot.name: _picture(plot) for plot in plots},
+            compared={name: compared(part) for name, part in record["fairness"].items()},
+            shown_comparisons={key for part in record["fairness"].values() for key in part},
+            group_columns=group_columns,
             words=words,
         )
     )

@@ -1,6 +1,6 @@
 """What a reader should see first: headline numbers and everything that limits them, found in the record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ LITTLE_FIT = 0.5
 
 
 MOST_NAMED = 8
-"""Groups that one sentence names at most."""
+"""Groups or comparisons that one sentence names at most."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,17 @@ def headlines(record: Mapping[str, Any]) -> list[Headline]:
 
 def limits(record: Mapping[str, Any]) -> list[str]:
     """Return sentences about what the numbers of this record cannot carry: undefined, not judged, poorly fitted."""
-    return [*_undefined_performance(record), *_fairness_limits(record["fairness"]), *_explanation_limits(record)]
+    return [
+        *_source_limits(record["data"]),
+        *_undefined_performance(record),
+        *_fairness_limits(record["fairness"]),
+        *_explanation_limits(record),
+    ]
+
+
+def _source_limits(data: Mapping[str, Any]) -> Iterator[str]:
+    if data["source_kind"] == "generator":
+        yield "The rows were made up by a generator; they are no evidence about people."
 
 
 def _worst(name: str, fairness: Mapping[str, Any]) -> Headline | None:
@@ -69,16 +79,31 @@ def _fairness_limits(fairness: Mapping[str, Any]) -> Iterator[str]:
     for attribute, part in fairness.items():
         shown = [f"{name} ({count(group['n'])})" for name, group in part["groups"].items() if not group["judged"]]
         if shown:
-            more = f" and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
-            yield f"{spoken(attribute)}: shown, not judged, with their rows: {', '.join(shown[:MOST_NAMED])}{more}."
-        for metric, words in COMPARISONS.items():
-            reason = part.get(metric, {}).get("undefined")
-            if reason:
-                yield f"{spoken(attribute)}: {words.name} is undefined: {reason}."
+            yield f"{spoken(attribute)}: shown, not judged, with their rows: {_listed(shown)}."
+        for reason, names in _undefined_comparisons(part).items():
+            yield f"{spoken(attribute)}: {_listed(names)} {'is' if len(names) == 1 else 'are'} undefined: {reason}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _undefined_comparisons(part: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the comparisons without a value, by the reason why."""
+    found: dict[str, list[str]] = {}
+    for metric, words in COMPARISONS.items():
+        reason = part.get(metric, {}).get("undefined")
+        if reason:
+            found.setdefault(reason, []).append(words.name)
+    return found
 
 
 def _explanation_limits(record: Mapping[str, Any]) -> Iterator[str]:
     explained = record["explainability"]
+    if record["model"] is None:
+        yield "Only decisions were handed in and no model; nothing is known about how they came about."
+        return
     if explained.get("undefined"):
         yield f"Contributions are undefined: {explained['undefined']}."
     fit = explained["lime"]["mean_r2"]["value"]

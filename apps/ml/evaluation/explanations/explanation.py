@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from apps.ml.evaluation.explanations.beeswarm import Beeswarm, beeswarm_of
 from apps.ml.evaluation.explanations.importance import importance_by_column
-from apps.ml.evaluation.explanations.lime_values import LimeSettings, Surrogate, mean_measurement, surrogates_of
+from apps.ml.evaluation.explanations.lime_values import LimeSettings, Surrogate, lime_summary, surrogates_of
 from apps.ml.evaluation.explanations.scored_model import (
     BACKGROUND_ROWS,
     GLOBAL_ROWS,
@@ -32,7 +34,8 @@ class ExplainedRows:
     """What is explained: encoded test rows and training rows, and how encoded features came about.
 
     `X`: float64 [n, k]; `rows`: int64 [n], number in the source; `training`: float64 [m, k]; `feature_names` and
-    `feature_sources`: k names.
+    `feature_sources`: k names. `frame`: typed data frame [n, input columns] of the test rows, for the ranks of their
+    values; None leaves the ranks out.
     """
 
     X: FloatArray
@@ -40,6 +43,7 @@ class ExplainedRows:
     training: FloatArray
     feature_names: tuple[str, ...]
     feature_sources: tuple[str, ...]
+    frame: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Explanation:
     importance: dict[str, Measurement]
     lime: dict[str, Measurement]
     local: tuple[LocalExplanation, ...]
+    beeswarm: Beeswarm
 
     def to_dict(self) -> dict[str, Any]:
         """Content of reports/metrics/explainability.json."""
@@ -78,6 +83,7 @@ class Explanation:
         content["rows"] = len(self.positions) if found.is_defined else 0
         content["lime"] = {name: measured.to_dict() for name, measured in self.lime.items()}
         content["importance"] = {column: measured.to_dict() for column, measured in self.importance.items()}
+        content["beeswarm"] = self.beeswarm.to_dict()
         return content
 
     def local_to_list(self, top: int) -> list[dict[str, Any]]:
@@ -110,22 +116,17 @@ def explain(model: ScoredModel, explained: ExplainedRows, parameters: ModelEvalu
         model.score_encoded, explained.X[chosen], background, explained.feature_names, explained.feature_sources, lime
     )
     overall = found.first(len(positions))
+    importance = importance_by_column(overall, parameters.confidence)
     return Explanation(
         contributions=overall,
         positions=positions,
-        importance=importance_by_column(overall, parameters.confidence),
-        lime=_lime_summary(surrogates),
+        importance=importance,
+        lime=lime_summary(surrogates, parameters.confidence),
         local=_local(
             found.last(len(chosen)), model.score_encoded(explained.X[chosen]), explained.rows[chosen], surrogates
         ),
+        beeswarm=beeswarm_of(overall, positions, explained.frame, tuple(importance)[: settings.top_features], seed),
     )
-
-
-def _lime_summary(surrogates: Sequence[Surrogate]) -> dict[str, Measurement]:
-    return {
-        "mean_r2": mean_measurement([one.r2 for one in surrogates], "fit"),
-        "stability": mean_measurement([one.stability for one in surrogates], "stability"),
-    }
 
 
 def _local(
@@ -156,9 +157,12 @@ def _local_to_dict(one: LocalExplanation, output: str, top: int) -> dict[str, An
         content |= {"base": one.base, "contributions": leading, "other_columns": rest}
     lime = one.surrogate
     if lime.r2 is not None and lime.stability is not None:
+        shown = list(lime.effects)[:top]
         content["lime"] = {
             "r2": lime.r2,
             "stability": lime.stability,
-            "effects": dict(list(lime.effects.items())[:top]),
+            "effects": {column: lime.effects[column] for column in shown},
+            "deviations": {column: lime.deviations[column] for column in shown},
+            "always_leading": list(lime.always_leading),
         }
     return content

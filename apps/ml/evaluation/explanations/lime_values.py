@@ -1,13 +1,14 @@
 """Local linear surrogates (LIME), never without their fit and their stability."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from apps.ml.evaluation.explanations.scored_model import FloatArray
+from apps.ml.evaluation.statistics.losses import mean_loss
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 
 TOP = 5
@@ -24,12 +25,18 @@ class Surrogate:
     the repeats: slope times distance from the training mean; for features of 0 and 1, the weight of having the row's
     value. `r2`: mean fit of the linear models to the score near the row. `stability`: mean Jaccard overlap of the
     :data:`TOP` leading columns over all pairs of repeats, 1 = always the same. Both None where the score is constant
-    around the row.
+    around the row. `deviations`: standard deviation of each column's effect between single repeats; the mean over r
+    repeats is surer by √r. `always_leading`: the columns that are among the :data:`TOP` in every repeat.
+    `sign_agreement`: share of the :data:`TOP` leading columns whose effect has the same sign in every repeat, None
+    where none leads.
     """
 
     effects: dict[str, float]
     r2: float | None
     stability: float | None
+    deviations: dict[str, float] = field(default_factory=dict)
+    always_leading: tuple[str, ...] = ()
+    sign_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,26 @@ def stability_of(repeats: Sequence[dict[str, float]], top: int = TOP) -> float:
     return float(np.mean(overlaps)) if overlaps else 1.0
 
 
-def mean_measurement(values: Sequence[float | None], what: str) -> Measurement:
-    """Return the mean of the defined values; undefined, with the reason, if there are none."""
+def lime_summary(surrogates: Sequence[Surrogate], confidence: float) -> dict[str, Measurement]:
+    """Return `mean_r2`, `stability` and `sign_agreement` over the explained rows, with intervals over these rows."""
+    return {
+        "mean_r2": mean_measurement([one.r2 for one in surrogates], "fit", confidence),
+        "stability": mean_measurement([one.stability for one in surrogates], "stability", confidence),
+        "sign_agreement": mean_measurement([one.sign_agreement for one in surrogates], "sign agreement", confidence),
+    }
+
+
+def mean_measurement(values: Sequence[float | None], what: str, confidence: float) -> Measurement:
+    """Return the mean of the defined values between 0 and 1, with Student's t interval over them.
+
+    Undefined, with the reason, if there are none; without bounds if they do not differ.
+    """
     defined = [value for value in values if value is not None]
     if not defined:
         return undefined(f"{what}: no explained row has a surrogate", n=0)
-    return Measurement(float(np.mean(defined)), len(defined))
+    if len(set(defined)) == 1:
+        return Measurement(float(defined[0]), len(defined))
+    return mean_loss(np.asarray(defined, dtype=np.float64), confidence, highest=1.0)
 
 
 def _leading(effects: dict[str, float], top: int) -> frozenset[str]:
@@ -126,7 +147,26 @@ def _surrogate(
     effects = [found for found, _ in fits]
     mean = {column: float(np.mean([one[column] for one in effects])) for column in effects[0]}
     ranked = dict(sorted(mean.items(), key=lambda item: -abs(item[1])))
-    return Surrogate(ranked, float(np.mean(fitted)), stability_of(effects))
+    return Surrogate(
+        ranked,
+        float(np.mean(fitted)),
+        stability_of(effects),
+        deviations={column: float(np.std([one[column] for one in effects], ddof=1)) for column in ranked},
+        always_leading=_always_leading(effects, ranked),
+        sign_agreement=_sign_agreement(effects, ranked),
+    )
+
+
+def _always_leading(effects: Sequence[dict[str, float]], ranked: dict[str, float]) -> tuple[str, ...]:
+    common = frozenset.intersection(*(_leading(one, TOP) for one in effects))
+    return tuple(column for column in ranked if column in common)
+
+
+def _sign_agreement(effects: Sequence[dict[str, float]], ranked: dict[str, float]) -> float | None:
+    leading = _leading(ranked, TOP)
+    if not leading:
+        return None
+    return float(np.mean([len({np.sign(one[column]) for one in effects}) == 1 for column in sorted(leading)]))
 
 
 def _fit(

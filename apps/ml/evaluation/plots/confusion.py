@@ -1,21 +1,23 @@
 """The confusion matrix: what happened against what was predicted."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from apps.ml.evaluation.plots.evaluated_rows import EvaluatedRows
+import numpy as np
+
 from apps.ml.evaluation.plots.style import INK, NARROW, Plot, draw, wrapped
-from apps.ml.evaluation.plots.tables import confusion_counts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def confusion_plot(rows: EvaluatedRows) -> Plot:
+def confusion_plot(record: Mapping[str, Any]) -> Plot:
     """Draw counts and their share of each actual class; the shade is that share."""
-    counts = confusion_counts(rows.labels, rows.decisions)[::-1, ::-1]
+    decision = record["decision"]
+    counts = np.asarray(record["curves"]["confusion"], dtype=np.int64)[::-1, ::-1]
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / totals.clip(min=1)
-    names = [wrapped(rows.positive_name, 14), wrapped(rows.negative_name, 14)]
+    names = [wrapped(decision[name], 14) for name in ("positive_name", "negative_name")]
 
     def paint(figure: "Figure") -> None:
         axes = figure.add_subplot(xlabel="predicted", ylabel="actual")
@@ -36,7 +38,8 @@ def confusion_plot(rows: EvaluatedRows) -> Plot:
 
     (tp, fn), (fp, tn) = counts.tolist()
     description = f"{tp} true positives, {fn} false negatives, {fp} false positives, {tn} true negatives."
-    return draw("confusion", f"Decisions at threshold {rows.threshold:.4g}", description, 5.4, paint, NARROW)
+    at = "" if decision["threshold"] is None else f" at threshold {decision['threshold']:.4g}"
+    return draw("confusion", f"Decisions{at}", description, 5.4, paint, NARROW)
 
 
 def _cells(counts: list[list[int]]) -> list[tuple[tuple[int, int], int]]:

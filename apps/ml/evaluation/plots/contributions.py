@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from apps.ml.evaluation.plots.style import BLUE, INK, MUTED, Plot, draw, say_undefined, wrapped
 
@@ -53,39 +52,30 @@ def importance_plot(importance: Mapping[str, Mapping[str, Any]], output: str, to
     return draw("shap_importance", title, f"Mean absolute contribution: {described}.", _height(len(shown)), paint)
 
 
-def beeswarm_plot(
-    columns: Sequence[str], contributions: Values, values: pd.DataFrame, output: str, reason: str | None
-) -> Plot:
+def beeswarm_plot(explainability: Mapping[str, Any]) -> Plot:
     """Draw one dot per explained row and column: its contribution, coloured by the rank of the row's value.
 
     Parameters
     ----------
-    columns : sequence of str
-        Source columns to draw, top first.
-    contributions : float64 [n, columns]
-        Aligned with `columns`.
-    values : data frame [n, …]
-        The rows' values; numeric ones give the colour, all others are grey.
-    output : str
-        Unit of the contributions.
-    reason : str or None
-        Why nothing can be drawn.
+    explainability : mapping
+        The record's section: its `beeswarm` and `output`, and `undefined` where it has one.
     """
+    found, reason = explainability["beeswarm"], explainability.get("undefined")
 
     def paint(figure: "Figure") -> None:
-        axes = figure.add_subplot(xlabel=f"contribution to the score of one row ({output})")
-        if reason is not None or not len(contributions):
+        axes = figure.add_subplot(xlabel=f"contribution to the score of one row ({explainability['output']})")
+        if reason is not None or not found["rows"]:
             say_undefined(axes, reason or "no row was explained")
             return
         axes.axvline(0, color=MUTED, linewidth=1)
-        for position, column in enumerate(columns):
-            _swarm(axes, position, contributions[:, position], _ranks(values, column))
-        _name_rows(axes, columns)
+        for position, (x, ranks) in enumerate(zip(found["contributions"], found["ranks"], strict=True)):
+            _swarm(axes, position, np.array(x, dtype=np.float64), np.array(ranks, dtype=np.float64))
+        _name_rows(axes, found["columns"])
         _colour_bar(figure, axes)
 
     title = "Contributions of source columns, row by row (SHAP)"
-    description = f"{len(contributions)} sampled test rows; contributions of {len(columns)} source columns."
-    return draw("shap_beeswarm", title, description, _height(len(columns)) + 0.6, paint)
+    description = f"{found['rows']} sampled test rows; contributions of {len(found['columns'])} source columns."
+    return draw("shap_beeswarm", title, description, _height(len(found["columns"])) + 0.6, paint)
 
 
 def _height(rows: int) -> float:
@@ -103,15 +93,13 @@ def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _swarm(axes: "Axes", position: int, x: Values, ranks: Values | None) -> None:
+def _swarm(axes: "Axes", position: int, x: Values, ranks: Values) -> None:
+    """Draw dots [n] with ranks [n] from 0 to 100, NaN where there is none."""
     y = position - _stacked(x)
     style: dict[str, Any] = {"s": 7, "linewidths": 0, "rasterized": True}
-    if ranks is None:
-        axes.scatter(x, y, color=MUTED, alpha=0.75, **style)
-        return
     known = np.isfinite(ranks)
     axes.scatter(x[~known], y[~known], color=MUTED, alpha=0.75, **style)
-    axes.scatter(x[known], y[known], c=ranks[known], cmap=COLOURS, vmin=0, vmax=1, **style)
+    axes.scatter(x[known], y[known], c=ranks[known], cmap=COLOURS, vmin=0, vmax=100, **style)
 
 
 def _stacked(x: Values) -> Values:
@@ -124,17 +112,6 @@ def _stacked(x: Values) -> Values:
     place[order] = np.arange(len(x)) - starts
     offset = np.ceil(place / 2) * np.where(place % 2 == 1, 1.0, -1.0)
     return offset * min(0.05, 0.4 / max(1.0, float(np.abs(offset).max())))
-
-
-def _ranks(values: pd.DataFrame, column: str) -> Values | None:
-    if column not in values.columns or not pd.api.types.is_numeric_dtype(values[column]):
-        return None
-    ranks = values[column].rank(method="average").to_numpy(dtype=np.float64)
-    known = ranks[np.isfinite(ranks)]
-    if not len(known) or np.ptp(known) == 0:
-        return None
-    scaled: Values = (ranks - known.min()) / np.ptp(known)
-    return scaled
 
 
 def _colour_bar(figure: "Figure", axes: "Axes") -> None:

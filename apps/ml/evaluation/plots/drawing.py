@@ -1,6 +1,6 @@
-"""All pictures and tables of one evaluation, computed before anything is written."""
+"""All pictures and tables of one record, drawn from it alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,26 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from apps.ml.evaluation.explanations.explanation import Explanation
+from apps.ml.evaluation.documents.comparison_lines import main_lines
 from apps.ml.evaluation.plots.calibration import calibration_plot
+from apps.ml.evaluation.plots.comparisons import comparisons_plot
 from apps.ml.evaluation.plots.confusion import confusion_plot
 from apps.ml.evaluation.plots.contributions import beeswarm_plot, importance_plot
 from apps.ml.evaluation.plots.curves import precision_recall_plot, roc_plot
-from apps.ml.evaluation.plots.evaluated_rows import EvaluatedRows
-from apps.ml.evaluation.plots.groups import overall_rates, rates_plot, scores_plot
+from apps.ml.evaluation.plots.effects import effects_plot
+from apps.ml.evaluation.plots.group_contributions import gap_shares_plot, importance_by_group_plot
+from apps.ml.evaluation.plots.group_curves import group_calibration_plot, threshold_plot
+from apps.ml.evaluation.plots.groups import rates_plot, scores_plot
+from apps.ml.evaluation.plots.permutation import permutation_plot
 from apps.ml.evaluation.plots.style import Plot
-from apps.ml.evaluation.plots.tables import (
-    calibration_points,
-    confusion_counts,
-    confusion_table,
-    precision_recall_points,
-    roc_points,
-    to_csv,
-)
+from apps.ml.evaluation.plots.tables import tables_of, to_csv
 from apps.ml.files import write_text, write_with
-from apps.ml.parameters import ModelEvaluation
-
-ROC, PRECISION_RECALL, CALIBRATION, CONFUSION = "roc.csv", "precision_recall.csv", "calibration.csv", "confusion.csv"
 
 
 @dataclass(frozen=True)
@@ -45,63 +39,51 @@ class Drawings:
             write_text(folder / name, to_csv(table))
 
 
-def tables_of(rows: EvaluatedRows, parameters: ModelEvaluation) -> dict[str, pd.DataFrame]:
-    """Return the tables that `dvc plots` draws, by file name."""
-    counts = confusion_counts(rows.labels, rows.decisions)
-    return {
-        ROC: roc_points(rows.labels, rows.scores),
-        PRECISION_RECALL: precision_recall_points(rows.labels, rows.scores),
-        CALIBRATION: calibration_points(rows.labels, rows.scores, parameters.calibration_bins, parameters.confidence),
-        CONFUSION: confusion_table(counts, rows.positive_name, rows.negative_name),
-    }
+def draw_all(record: Mapping[str, Any]) -> Drawings:
+    """Draw everything that the record holds: a record of decisions alone has no curves of scores."""
+    plots = (*_performance_plots(record), *_fairness_plots(record), *_explanation_plots(record))
+    return Drawings(plots, tables_of(record) if record["curves"].get("confusion") is not None else {})
 
 
-def draw_all(
-    rows: EvaluatedRows,
-    performance: Mapping[str, Any],
-    fairness: Mapping[str, Any],
-    explanation: Explanation,
-    features: pd.DataFrame,
-    parameters: ModelEvaluation,
-) -> Drawings:
-    """Draw everything once.
-
-    Parameters
-    ----------
-    rows : EvaluatedRows
-        All test rows.
-    performance, fairness : mappings
-        Contents of performance.json and fairness.json.
-    explanation : Explanation
-    features : data frame [n, input columns]
-        Of all test rows; their ranks colour the dots of the beeswarm.
-    parameters : ModelEvaluation
-    """
-    tables = tables_of(rows, parameters)
-    overall = overall_rates(rows)
-    plots = [
-        roc_plot(rows, tables[ROC], performance),
-        precision_recall_plot(rows, tables[PRECISION_RECALL], performance),
-        calibration_plot(rows, tables[CALIBRATION], parameters.confidence),
-        confusion_plot(rows),
-    ]
-    for attribute, assessed in fairness.items():
-        plots += [rates_plot(attribute, assessed, overall), scores_plot(attribute, rows, list(assessed["groups"]))]
-    plots += _explanation_plots(explanation, features, parameters.explanations.top_features)
-    return Drawings(tuple(plots), tables)
+def _performance_plots(record: Mapping[str, Any]) -> Iterator[Plot]:
+    curves = record["curves"]
+    if curves["confusion"] is None:
+        return
+    if curves["scores"] is not None:
+        yield roc_plot(record)
+        yield precision_recall_plot(record)
+        yield calibration_plot(record)
+    yield confusion_plot(record)
 
 
-def _explanation_plots(explanation: Explanation, features: pd.DataFrame, top: int) -> list[Plot]:
-    found = explanation.contributions
-    importance = {column: measured.to_dict() for column, measured in explanation.importance.items()}
-    shown = list(importance)[:top]
-    positions = [found.columns.index(column) for column in shown]
-    values = features.iloc[explanation.positions]
-    rows = found.values[:, positions] if found.is_defined else found.values[:0]
-    return [
-        importance_plot(importance, found.output, top),
-        beeswarm_plot(shown, rows, values, found.output, found.undefined),
-    ]
+def _fairness_plots(record: Mapping[str, Any]) -> Iterator[Plot]:
+    scored = record["curves"]["scores"] is not None
+    for attribute, assessed in record["fairness"].items():
+        yield comparisons_plot(attribute, main_lines(assessed))
+        yield rates_plot(attribute, assessed, record["counts"][attribute])
+        if scored:
+            yield scores_plot(attribute, record)
+        if scored and record["curves"]["confusion"] is not None:
+            yield group_calibration_plot(attribute, record)
+            yield threshold_plot(attribute, record)
+
+
+def _explanation_plots(record: Mapping[str, Any]) -> Iterator[Plot]:
+    explained = record["explainability"]
+    if not explained:
+        return
+    behaviour = explained["behaviour"]
+    yield importance_plot(explained["importance"], explained["output"], _top(record))
+    yield beeswarm_plot(explained)
+    yield permutation_plot(behaviour["permutation"], _top(record))
+    yield effects_plot(behaviour["effects"])
+    for attribute in record["fairness"]:
+        yield importance_by_group_plot(attribute, behaviour["importance_by_group"])
+        yield gap_shares_plot(attribute, behaviour["gap_shares"])
+
+
+def _top(record: Mapping[str, Any]) -> int:
+    return int(record["parameters"]["explanations"]["top_features"])
 
 
 def _write_bytes(content: bytes, path: Path) -> None:

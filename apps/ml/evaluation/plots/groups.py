@@ -1,12 +1,11 @@
-"""The same model seen by group: rates with intervals, and how scores are distributed."""
+"""The same decisions seen by group: rates with intervals, and how scores are distributed."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from apps.ml.evaluation.plots.evaluated_rows import EvaluatedRows
+from apps.ml.evaluation.documents.words import spoken
 from apps.ml.evaluation.plots.style import (
     BLUE,
     FAINT,
@@ -15,10 +14,17 @@ from apps.ml.evaluation.plots.style import (
     VERMILION,
     WIDE,
     Plot,
+    dots,
     draw,
+    intervals,
+    largest,
+    left_out,
+    notes,
     shares_on_axis,
     wrapped,
 )
+from apps.ml.evaluation.statistics.counts import CountTable
+from apps.ml.evaluation.statistics.rates import rate_named, shares_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +38,11 @@ RATES = {
 }
 """Metric of a group → heading of its panel, and what the rate is a share of."""
 
-DISTRIBUTION_BINS = 50
+MOST_RATES, MOST_SCORES = 20, 16
+"""Groups in one picture, so that it fits on a printed page; the tables hold all of them."""
 
 
-def rates_plot(attribute: str, assessed: Mapping[str, Any], overall: Mapping[str, float | None]) -> Plot:
+def rates_plot(attribute: str, assessed: Mapping[str, Any], counts: Mapping[str, Any]) -> Plot:
     """Draw selection rate, TPR, FPR and PPV of each group with intervals; groups that are not judged are hollow.
 
     Parameters
@@ -43,17 +50,19 @@ def rates_plot(attribute: str, assessed: Mapping[str, Any], overall: Mapping[str
     attribute : str
     assessed : mapping
         The attribute's part of fairness.json.
-    overall : mapping
-        The same rates over all rows; None where undefined.
+    counts : mapping
+        The attribute's count table as in the record; without labels only the selection rate is drawn.
     """
     groups = assessed["groups"]
-    names = list(groups)
+    names = largest({name: group["n"] for name, group in groups.items()}, MOST_RATES)
     labels = [_labelled(name, groups[name]["n"]) for name in names]
+    overall = overall_rates(counts)
 
     def paint(figure: "Figure") -> None:
-        panels = figure.subplots(1, len(RATES), sharey=True)
-        for axes, (metric, (heading, unit)) in zip(panels, RATES.items(), strict=True):
-            _rate_panel(axes, [groups[name] for name in names], metric, overall.get(metric))
+        panels = figure.subplots(1, len(overall), sharey=True, squeeze=False)[0]
+        for axes, (metric, of_all) in zip(panels, overall.items(), strict=True):
+            heading, unit = RATES[metric]
+            _rate_panel(axes, [groups[name] for name in names], metric, of_all)
             axes.set_title(heading, fontsize=9)
             axes.set_xlabel(unit, fontsize=9)
         panels[0].set_yticks(range(len(names)), labels)
@@ -61,31 +70,28 @@ def rates_plot(attribute: str, assessed: Mapping[str, Any], overall: Mapping[str
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
 
     described = "; ".join(f"{name}: {_spoken(groups[name].get('selection_rate'))}" for name in names)
-    title = f"Rates by group: {wrapped(attribute, 60, 1)}"
+    title = f"Rates by group: {wrapped(spoken(attribute), 60, 1)}{left_out(len(names), len(groups))}"
     height = 1.9 + _line_height(labels, 0.42) * max(2, len(names))
     return draw(f"rates_{attribute}", title, f"Selection rate by group. {described}.", height, paint, WIDE)
 
 
-def scores_plot(attribute: str, rows: EvaluatedRows, names: Sequence[str]) -> Plot:
-    """Draw one histogram of scores per group, each scaled to its own number of rows.
-
-    Parameters
-    ----------
-    attribute : str
-    rows : EvaluatedRows
-    names : sequence of str
-        The attribute's groups in display order; groups without test rows are left empty.
-    """
-    members = rows.groups[attribute].to_numpy()
-    parts = [rows.scores[members == name] for name in names]
-    labels = [_labelled(name, len(part)) for name, part in zip(names, parts, strict=True)]
+def scores_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
+    """Draw one histogram of scores per group, each scaled to its own number of rows."""
+    parts, decision = record["curves"]["by_group"][attribute], record["decision"]
+    rows = {name: sum(part["scores"]["counts"]) for name, part in parts.items()}
+    names = largest(rows, MOST_SCORES)
+    labels = [_labelled(name, rows[name]) for name in names]
 
     def paint(figure: "Figure") -> None:
-        axes = figure.add_subplot(xlim=(0, 1), xlabel=f"score: predicted probability of “{rows.positive_name}”")
+        axes = figure.add_subplot(xlim=(0, 1), xlabel=f"score: predicted probability of “{decision['positive_name']}”")
         shares_on_axis(axes.xaxis)
-        for position, scores in enumerate(parts):
-            _ridge(axes, position, scores)
-        axes.axvline(rows.threshold, color=VERMILION, linestyle="--", linewidth=1.2, label="threshold")
+        for position, name in enumerate(names):
+            _ridge(axes, position, parts[name]["scores"])
+        if decision["threshold"] is not None:
+            axes.axvline(decision["threshold"], color=VERMILION, linestyle="--", linewidth=1.2, label="threshold")
+        medians = [(parts[name]["scores"]["median"], at) for at, name in enumerate(names) if rows[name]]
+        dots(axes, medians, marker="^", color=ORANGE, markeredgecolor=MUTED, markersize=7, label="median of the group")
+        notes(axes, [at - 0.35 for at, name in enumerate(names) if not rows[name]], "no rows")
         axes.set_yticks([position - 0.35 for position in range(len(names))], labels)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(names) - 0.8, -1.0)
@@ -93,22 +99,25 @@ def scores_plot(attribute: str, rows: EvaluatedRows, names: Sequence[str]) -> Pl
         axes.tick_params(axis="y", length=0)
         figure.legend(loc="outside lower center", ncols=3)
 
-    described = "; ".join(f"{name}: {_median(part)}" for name, part in zip(names, parts, strict=True))
-    title = f"Scores by group: {wrapped(attribute, 60, 1)}"
+    described = "; ".join(f"{name}: {_median(parts[name]['scores'])}" for name in names)
+    title = f"Scores by group: {wrapped(spoken(attribute), 60, 1)}{left_out(len(names), len(parts))}"
     height = 1.7 + _line_height(labels, 0.6) * max(2, len(names))
     return draw(f"scores_{attribute}", title, f"Distribution of scores by group. {described}.", height, paint)
 
 
-def overall_rates(rows: EvaluatedRows) -> dict[str, float | None]:
-    """Return selection rate, TPR, FPR and PPV over all rows; None where no row is in the denominator."""
-    y, d = rows.labels == 1, rows.decisions == 1
-    parts = {
-        "selection_rate": d,
-        "true_positive_rate": d[y],
-        "false_positive_rate": d[~y],
-        "positive_predictive_value": y[d],
+def overall_rates(counts: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the rates over all rows of a count table, weighted where it is; None where no row is below the line.
+
+    Rates that need labels are left out where there are none.
+    """
+    table = CountTable.from_dict(counts)
+    rates = {name: rate_named(name) for name in RATES}
+    found = {
+        name: float(shares_of(table.together(), rate).rates[0])
+        for name, rate in rates.items()
+        if table.labelled or not rate.needs_labels
     }
-    return {name: float(part.mean()) if len(part) else None for name, part in parts.items()}
+    return {name: None if np.isnan(value) else value for name, value in found.items()}
 
 
 def _rate_panel(axes: "Axes", groups: Sequence[Mapping[str, Any]], metric: str, overall: float | None) -> None:
@@ -118,21 +127,14 @@ def _rate_panel(axes: "Axes", groups: Sequence[Mapping[str, Any]], metric: str, 
     axes.tick_params(axis="y", length=0)
     if overall is not None:
         axes.axvline(overall, color=ORANGE, linestyle="--", linewidth=1.3)
-    for position, group in enumerate(groups):
-        _rate(axes, position, group.get(metric) or {}, bool(group["judged"]))
-
-
-def _rate(axes: "Axes", position: int, measured: Mapping[str, Any], judged: bool) -> None:
-    value = measured.get("value")
-    if value is None:
-        _note(axes, 0.5, position, "undefined")
-        return
-    color = BLUE if judged else MUTED
-    if measured.get("lower") is not None:
-        axes.plot([measured["lower"], measured["upper"]], [position, position], color=color, linewidth=1.8)
-    face = color if judged else "white"
-    axes.plot([value], [position], marker="o" if judged else "s", color=color, markerfacecolor=face, markersize=6.5,
-              clip_on=False, zorder=4)  # fmt: skip
+    measured = [(at, group.get(metric) or {}, bool(group["judged"])) for at, group in enumerate(groups)]
+    notes(axes, [at for at, found, _ in measured if found.get("value") is None])
+    for judged, (color, marker, face) in {True: (BLUE, "o", BLUE), False: (MUTED, "s", "white")}.items():
+        known = [(at, found) for at, found, its in measured if its == judged and found.get("value") is not None]
+        bounded = [(at, found["lower"], found["upper"]) for at, found in known if found.get("lower") is not None]
+        intervals(axes, bounded, color=color, linewidth=1.8)
+        dots(axes, [(found["value"], at) for at, found in known], marker=marker, color=color, markerfacecolor=face,
+             markersize=6.5)  # fmt: skip
 
 
 def _legend() -> list[Any]:
@@ -146,24 +148,15 @@ def _legend() -> list[Any]:
     ]
 
 
-def _ridge(axes: "Axes", position: int, scores: npt.NDArray[np.float64]) -> None:
+def _ridge(axes: "Axes", position: int, scores: Mapping[str, Any]) -> None:
     axes.axhline(position, color=FAINT, linewidth=0.8)
-    if not len(scores):
-        _note(axes, 0.5, position - 0.35, "no test rows")
+    counts = np.asarray(scores["counts"], dtype=np.float64)
+    if not counts.any():
         return
-    counts, edges = np.histogram(scores, bins=DISTRIBUTION_BINS, range=(0, 1))
+    edges = np.linspace(0, 1, len(counts) + 1)
     heights = position - 0.82 * counts / counts.max()
     axes.stairs(heights, edges, baseline=position, fill=True, color=BLUE, alpha=0.35, linewidth=0)
     axes.stairs(heights, edges, baseline=position, color=BLUE, linewidth=1.1)
-    label = "median of the group" if position == 0 else None
-    middle = float(np.median(scores))
-    axes.plot([middle], [position], marker="^", color=ORANGE, markeredgecolor=MUTED, markersize=7, linestyle="",
-              clip_on=False, zorder=5, label=label)  # fmt: skip
-
-
-def _note(axes: "Axes", x: float, y: float, text: str) -> None:
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
-    axes.text(x, y, text, ha="center", va="center", fontsize=8.5, color=MUTED, style="italic", bbox=behind)
 
 
 def _labelled(name: str, rows: int) -> str:
@@ -182,5 +175,5 @@ def _spoken(measured: Mapping[str, Any] | None) -> str:
     return f"{measured['value']:.1%}"
 
 
-def _median(scores: npt.NDArray[np.float64]) -> str:
-    return f"median {float(np.median(scores)):.3f}" if len(scores) else "no test rows"
+def _median(scores: Mapping[str, Any]) -> str:
+    return "no rows" if scores["median"] is None else f"median {scores['median']:.3f}"

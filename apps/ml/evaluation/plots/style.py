@@ -3,11 +3,14 @@
 import io
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+
+Colours = npt.NDArray[np.uint8]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +37,12 @@ NARROW, WIDTH, WIDE = 6.0, 7.2, 9.6
 
 COLOURS = 256
 """Entries of a picture's palette."""
+
+SHADES = 32
+"""Shades of red, green and blue that a picture tells apart when its palette is chosen."""
+
+COMPRESSION = 6
+"""zlib's middle way: a tenth larger than the smallest file and four times as fast."""
 
 _SETTINGS: Any = {
     "font.family": "DejaVu Sans",
@@ -104,11 +113,33 @@ def _png(pixels: Any) -> bytes:
     """Encode with a palette, a third of the size of true colour, and without any metadata but the resolution."""
     from PIL import Image
 
+    places, palette = _with_palette(np.asarray(pixels, dtype=np.uint8)[..., :3])
+    picture = Image.fromarray(places)
+    picture.putpalette(palette.tobytes())
     stream = io.BytesIO()
-    picture = Image.fromarray(np.asarray(pixels)).convert("RGB")
-    picture = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    picture.save(stream, format="png", dpi=(DPI, DPI), optimize=True)
+    picture.save(stream, format="png", dpi=(DPI, DPI), compress_level=COMPRESSION)
     return stream.getvalue()
+
+
+def _with_palette(pixels: Colours) -> tuple[Colours, Colours]:
+    """Return the place of every pixel's colour [h, w] in a palette of the most frequent colours [at most 256, 3].
+
+    Colours of the same shades are one colour, the last of them in the picture; paper and filled areas thus keep theirs.
+    Rare colours, blends at the edges of lines and letters, take the nearest in the palette. Faster than the median cut
+    by an order of magnitude.
+    """
+    shades = (pixels.astype(np.int32) * SHADES) >> 8
+    keys = ((shades[..., 0] * SHADES + shades[..., 1]) * SHADES + shades[..., 2]).ravel()
+    counts = np.bincount(keys, minlength=SHADES**3)
+    present = np.flatnonzero(counts)
+    last = np.zeros(SHADES**3, dtype=np.int64)
+    last[keys] = np.arange(len(keys))
+    colours = pixels.reshape(-1, 3)[last[present]]
+    palette = colours[np.argsort(-counts[present], kind="stable")[:COLOURS]]
+    distances = ((colours[:, None, :].astype(np.float32) - palette[None, :, :].astype(np.float32)) ** 2).sum(axis=2)
+    places = np.zeros(SHADES**3, dtype=np.uint8)
+    places[present] = distances.argmin(axis=1)
+    return places[keys].reshape(pixels.shape[:2]), palette
 
 
 def say_undefined(axes: "Axes", reason: str) -> None:
@@ -117,12 +148,44 @@ def say_undefined(axes: "Axes", reason: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED)
 
 
+def intervals(axes: "Axes", bounded: Sequence[tuple[float, float, float]], **style: Any) -> None:
+    """Draw horizontal intervals (height, lower, upper) as one object."""
+    if bounded:
+        heights, lower, upper = zip(*bounded, strict=True)
+        axes.hlines(heights, lower, upper, **style)
+
+
+def dots(axes: "Axes", points: Sequence[tuple[float, float]], **style: Any) -> None:
+    """Draw points (x, y) as one object above everything else, whole even at the border of the axes."""
+    if points:
+        x, y = zip(*points, strict=True)
+        axes.plot(x, y, linestyle="", clip_on=False, zorder=5, **style)
+
+
+def notes(axes: "Axes", heights: Sequence[float], text: str = "undefined") -> None:
+    """Write a note in the middle of the axes at each of the heights."""
+    for height in heights:
+        axes.text(0.5, height, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=8.5,
+                  color=MUTED, style="italic", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0})  # fmt: skip
+
+
 def wrapped(name: str, width: int = 24, lines: int = 3) -> str:
     """Break a long name over a few lines; what does not fit ends in an ellipsis."""
     parts = textwrap.wrap(name, width) or [name]
     if len(parts) > lines:
         parts = [*parts[: lines - 1], parts[lines - 1][: width - 1] + "…"]
     return "\n".join(parts)
+
+
+def largest(sizes: Mapping[str, int], most: int) -> list[str]:
+    """Return the names of the `most` largest, in the order given; of equal ones the first."""
+    kept = set(sorted(sizes, key=lambda name: -sizes[name])[:most])
+    return [name for name in sizes if name in kept]
+
+
+def left_out(shown: int, existing: int) -> str:
+    """Return what a title adds where not all groups are in the picture."""
+    return f" (the largest {shown} of {existing} groups)" if shown < existing else ""
 
 
 def shares_on_axis(axis: Any) -> None:

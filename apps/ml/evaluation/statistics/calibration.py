@@ -1,80 +1,70 @@
 """Calibration: whether rows that score p have the positive event in a share p of cases.
 
-Rows are divided into bins of equal mass by their score; equal scores are never divided. The calibration error is the
-plain (not debiased) weighted mean over the bins of |mean score − share of positives|.
+Rows are divided into bins of equal mass by their score; equal scores are never divided (from a score table: rows of one
+step are never divided). The *plain* calibration error is the weighted mean over the bins of |mean score − share of
+positives|. With δ a bin's true deviation, d the observed one, σ its standard error and w the bin's share of rows, it
+estimates θ = Σ w·|δ| and is too large on average, because noise never cancels in an absolute value: the plain error of
+a perfectly calibrated score is about .8 Σ w·σ.
 
-The plain error of a perfectly calibrated score is above 0, because noise never cancels in an absolute value. The
-interval says so, instead of a correction that holds only on average. With δ a bin's true deviation, d the observed
-one, σ its standard error, w the bin's share of rows and θ = Σ w·|δ|:
+The *calibration error* that is reported is *debiased*: from the plain error the noise is subtracted that bins with such
+deviations are expected to add, E|δ + σZ| − |δ| with Z standard normal, and the result is kept at 0 or above. The same δ
+is put in for all bins: the root of what is left of the mean squared deviation without its noise, Σ w·d² − Σ w·σ², which
+is unbiased for Σ w·δ² (Bröcker 2012; Kumar et al. 2019). Thus all of the noise is subtracted where nothing but noise is
+seen and almost none where deviations are large. Reporting that root itself would weigh few large deviations more and
+give up the unit in which the plain error is read. In simulations of ten bins, 100 to 4,000 rows and ten kinds of
+deviation the mean error of the debiased value is within ±.3 σ, that of the plain one up to .85 σ.
+
+The interval needs no correction that holds only on average:
 
 - *upper bound*: |d| ≥ sign(δ)·d in every bin, so θ exceeds the plain error by at most Σ w·sign(δ)·(δ − d), which is
   normal with variance Σ w²σ², whatever δ is.
 - *lower bound*: the plain error exceeds θ by at most Σ w·|d − δ|, which is distributed as Σ w·σ·|Z| with independent
   standard normal Z; its quantile comes from seeded draws.
 
-Each side errs with at most half of 1 − confidence. Scores are taken as given; only labels are random.
+Each side errs with at most half of 1 − confidence. Scores are taken as given; only labels are random. As the noise
+subtracted is at most its own mean, the debiased error lies within the bounds. The *calibration difference* is the
+largest minus the smallest error over groups. Its lower bound is a square-and-add of those of the errors; the upper one,
+for which the debiased error of a well-calibrated group is still too large, is the difference of an upper and a lower
+bound that hold together.
 
 References
 ----------
+Bröcker (2012), Estimating reliability and resolution of probability forecasts through decomposition of the empirical
+score, Climate Dynamics 39. Kumar, Liang and Ma (2019), Verified uncertainty calibration, NeurIPS, section 5.
 Roelofs, Cain, Shlens and Mozer (2022), Mitigating bias in calibration error estimation, AISTATS (equal mass; the bias
 of the plain error). Agresti and Coull (1998), Approximate is better than "exact" for interval estimation of binomial
-proportions, The American Statistician 52 (σ where a bin has only one class).
+proportions, The American Statistician 52 (σ where a bin has only one class). Boucheron, Lugosi and Massart (2013),
+Concentration Inequalities, theorem 10.17 and Kwapień (1994), A remark on the median and the expectation of convex
+functions of Gaussian vectors, Progress in Probability 35 (the tail of Σ w·σ·|Z| where draws are too few).
 """
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.intervals import normal_quantile
+from apps.ml.evaluation.statistics.calibration_bins import CalibrationBins, bins_of_steps, calibration_bins
+from apps.ml.evaluation.statistics.intervals import Interval, normal_quantile, wilson
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+from apps.ml.evaluation.statistics.pairwise_gaps import Positions, largest_estimate_gap, square_and_add
 from apps.ml.evaluation.statistics.rates import share
+from apps.ml.evaluation.statistics.score_table import ScoreTable
 
 Numbers = npt.NDArray[np.float64]
 
-METHOD = "plain error over bins of equal mass; bounds from the triangle inequality and normal deviations per bin"
+NO_ROWS = "there are no rows"
+METHOD = "debiased error over bins of equal mass; bounds from the triangle inequality and normal deviations per bin"
+FEWEST_BEYOND = 10
+"""Draws that must lie beyond a quantile for it to be told from them."""
 
-
-class CalibrationBins(NamedTuple):
-    """Rows divided by score, lowest first: arrays [b] of rows, positives and mean score."""
-
-    rows: npt.NDArray[np.int64]
-    positives: npt.NDArray[np.int64]
-    mean_score: Numbers
-
-    @property
-    def positive_share(self) -> Numbers:
-        """Share of positives per bin, float64 [b]."""
-        return self.positives / self.rows
-
-
-def calibration_bins(labels: npt.NDArray[np.int8], scores: Numbers, bins: int) -> CalibrationBins:
-    """Divide rows into at most `bins` bins of equal mass; rows with equal scores stay together.
-
-    Parameters
-    ----------
-    labels : int8 [n] of 0 and 1, n > 0
-    scores : float64 [n]
-    bins : int, at least 1
-
-    Returns
-    -------
-    CalibrationBins
-        Fewer than `bins` where many scores are equal; none is empty.
-    """
-    edges = np.unique(np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf"))
-    position = np.searchsorted(edges, scores, side="left")
-    rows = np.bincount(position, minlength=len(edges) + 1)
-    kept = rows > 0
-    positives = np.bincount(position, weights=labels, minlength=len(edges) + 1)[kept]
-    total = np.bincount(position, weights=scores, minlength=len(edges) + 1)[kept]
-    return CalibrationBins(rows[kept], positives.astype(np.int64), total / rows[kept])
+DIFFERENCE_METHOD = "pairwise square-and-add of the groups' intervals, upper bound their difference"
 
 
 def calibration_error(
     labels: npt.NDArray[np.int8], scores: Numbers, bins: int, confidence: float, replicates: int, seed: int
 ) -> Measurement:
-    """Measure the plain calibration error over bins of equal mass; 0 is best.
+    """Measure the debiased calibration error over bins of equal mass; 0 is best.
 
     Parameters
     ----------
@@ -90,15 +80,96 @@ def calibration_error(
         Undefined without rows.
     """
     if not len(labels):
-        return undefined("there are no rows")
-    table = calibration_bins(labels, scores, bins)
-    weights = table.rows / len(labels)
-    value = float(np.sum(weights * np.abs(table.mean_score - table.positive_share)))
-    deviations = weights * _standard_errors(table, confidence)
-    upper = value + normal_quantile(confidence) * float(np.sqrt(np.sum(deviations**2)))
-    noise = np.abs(np.random.default_rng(seed).standard_normal((replicates, len(deviations)))) @ deviations
-    lower = value - float(np.quantile(noise, 0.5 + confidence / 2))
-    return Measurement(value, len(labels), max(0.0, lower), min(1.0, upper), confidence, METHOD)
+        return undefined(NO_ROWS)
+    return _measured(calibration_bins(labels, scores, bins), confidence, _normal_draws(bins, replicates, seed))
+
+
+def calibration_error_by_group(
+    table: ScoreTable, bins: int, confidence: float, replicates: int, seed: int
+) -> dict[str, Measurement]:
+    """Measure the debiased calibration error of every group over bins of equal mass of its own rows.
+
+    Parameters
+    ----------
+    table : ScoreTable
+    bins, confidence, replicates, seed : as for :func:`calibration_error`
+
+    Returns
+    -------
+    dict[str, Measurement]
+        By group; undefined for a group without rows.
+    """
+    divided = bins_of_steps(table, bins)
+    draws = _normal_draws(bins, replicates, seed)
+    return {
+        name: _measured(divided[name], confidence, draws) if name in divided else undefined(NO_ROWS)
+        for name in table.groups
+    }
+
+
+def calibration_difference(table: ScoreTable, bins: int, confidence: float, replicates: int, seed: int) -> Measurement:
+    """Measure the largest minus the smallest debiased calibration error over all groups of the table.
+
+    Parameters
+    ----------
+    table : ScoreTable of the judged groups alone
+    bins : int, at least 1
+    confidence : float in (0, 1), of the whole interval
+    replicates, seed : int, draws for the bounds as far as they suffice
+
+    Returns
+    -------
+    Measurement
+        Names the groups with the `lowest` and the `highest` error. The lower bound holds for all groups at once, the
+        upper one for the pair that is truly worst. Undefined for fewer than two groups and for a group without rows.
+    """
+    n = int(table.rows.sum())
+    if len(table.groups) < 2:
+        found = f"only '{table.groups[0]}' is" if table.groups else "none is"
+        return undefined(f"a comparison needs at least two judged groups and {found} judged", n=n)
+    divided = bins_of_steps(table, bins)
+    empty = [f"'{name}'" for name in table.groups if name not in divided]
+    if empty:
+        return undefined(f"the calibration error is undefined for {', '.join(empty)}: {NO_ROWS}", n=n)
+    bins_by_group, draws = list(divided.values()), _normal_draws(bins, replicates, seed)
+    values = np.array([debiased_error(one) for one in bins_by_group])
+
+    def bounds(first: Positions, second: Positions, level: float) -> Interval:
+        added = square_and_add(values, _error_bounds(bins_by_group, (1 - level) / 2, draws), first, second)
+        apart = _error_bounds(bins_by_group, (1 - level) / 4, draws)
+        return Interval(added.lower, np.maximum(added.upper, apart.upper[first] - apart.lower[second]))
+
+    gap = largest_estimate_gap(values, bounds, confidence, highest=1.0)
+    pairs = len(values) * (len(values) - 1) // 2
+    return Measurement(
+        gap.value,
+        n,
+        gap.lower,
+        gap.upper,
+        confidence,
+        DIFFERENCE_METHOD + (f", lower bound Bonferroni over {pairs} pairs" if pairs > 1 else ""),
+        lowest=table.groups[gap.lowest],
+        highest=table.groups[gap.highest],
+    )
+
+
+def calibration_curves(table: ScoreTable, bins: int, confidence: float) -> dict[str, list[dict[str, float | int]]]:
+    """Return, per group and bin of equal mass, `mean_score`, `share` of positives with its Wilson bounds `lower` and
+    `upper`, and rows `n`; empty for a group without rows."""
+    divided = bins_of_steps(table, bins)
+    return {name: _curve(divided[name], confidence) if name in divided else [] for name in table.groups}
+
+
+def _curve(bins: CalibrationBins, confidence: float) -> list[dict[str, float | int]]:
+    bounds = wilson(bins.positives, bins.rows, confidence)
+    columns = {
+        "mean_score": bins.mean_score.tolist(),
+        "share": bins.positive_share.tolist(),
+        "lower": bounds.lower.tolist(),
+        "upper": bounds.upper.tolist(),
+        "n": bins.rows.tolist(),
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def calibration_records(
@@ -112,9 +183,70 @@ def calibration_records(
     ]
 
 
-def _standard_errors(table: CalibrationBins, confidence: float) -> Numbers:
+def plain_error(bins: CalibrationBins) -> float:
+    """Return the weighted mean of |mean score − share of positives|, in [0, 1]."""
+    return float(np.sum(bins.weights * np.abs(bins.deviations)))
+
+
+def debiased_error(bins: CalibrationBins) -> float:
+    """Return the plain error less the noise that its bins are expected to add, in [0, 1]."""
+    errors = _standard_errors(bins)
+    left = max(0.0, float(np.sum(bins.weights * (bins.deviations**2 - errors**2))))
+    noise = _expected_noise(math.sqrt(left), errors)
+    return max(0.0, plain_error(bins) - float(np.sum(bins.weights * noise)))
+
+
+def _expected_noise(deviation: float, errors: Numbers) -> Numbers:
+    """E|δ + σZ| − |δ| for δ >= 0: the mean of a folded normal draw less its centre."""
+    from scipy.special import ndtr
+
+    ratio = deviation / errors
+    noise: Numbers = errors * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) - 2 * deviation * ndtr(-ratio)
+    return noise
+
+
+def _measured(bins: CalibrationBins, confidence: float, draws: Numbers) -> Measurement:
+    bounds = _error_bounds([bins], (1 - confidence) / 2, draws)
+    return Measurement(
+        debiased_error(bins),
+        int(bins.rows.sum()),
+        float(bounds.lower[0]),
+        float(bounds.upper[0]),
+        confidence,
+        METHOD,
+    )
+
+
+def _error_bounds(divided: Sequence[CalibrationBins], tail: float, draws: Numbers) -> Interval:
+    """Bounds on the error of each group, each missed with probability `tail` at most; float64 [g]."""
+    from scipy.special import ndtri
+
+    plain = np.array([plain_error(one) for one in divided])
+    spreads = [one.weights * _standard_errors(one) for one in divided]
+    far = float(ndtri(1 - tail)) * np.array([np.sqrt(np.sum(spread**2)) for spread in spreads])
+    noise = np.array([_noise_quantile(spread, tail, draws) for spread in spreads])
+    values = np.array([debiased_error(one) for one in divided])
+    return Interval(np.minimum(np.maximum(0.0, plain - noise), values), np.minimum(plain + far, 1.0))
+
+
+def _noise_quantile(spread: Numbers, tail: float, draws: Numbers) -> float:
+    """What Σ w·σ·|Z| exceeds with probability `tail`: from draws, or too large in closed form where they are few."""
+    from scipy.special import ndtri
+
+    if tail * len(draws) >= FEWEST_BEYOND:
+        return float(np.quantile(draws[:, : len(spread)] @ spread, 1 - tail))
+    return float(np.sqrt(2 / np.pi) * spread.sum() + ndtri(1 - tail) * np.sqrt(np.sum(spread**2)))
+
+
+def _normal_draws(bins: int, replicates: int, seed: int) -> Numbers:
+    """Distances of standard normal draws from 0, float64 [replicates, bins]; the same for every group."""
+    draws: Numbers = np.abs(np.random.default_rng(seed).standard_normal((replicates, bins)))
+    return draws
+
+
+def _standard_errors(bins: CalibrationBins) -> Numbers:
     """Standard error of each bin's share; pseudo-counts keep it above zero in bins of one class."""
-    z_squared = normal_quantile(confidence) ** 2
-    shrunk = (table.positives + z_squared / 2) / (table.rows + z_squared)
-    errors: Numbers = np.sqrt(shrunk * (1 - shrunk) / table.rows)
+    z_squared = normal_quantile(0.95) ** 2
+    shrunk = (bins.positives + z_squared / 2) / (bins.rows + z_squared)
+    errors: Numbers = np.sqrt(shrunk * (1 - shrunk) / bins.rows)
     return errors

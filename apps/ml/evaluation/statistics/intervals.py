@@ -53,10 +53,15 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float) -> Int
     Interval
         Within [0, 1]; exactly 0 below for no success and exactly 1 above for nothing but successes.
     """
-    x, rows = _numbers(successes), _numbers(n)
-    z = normal_quantile(confidence)
-    centre = (x + z * z / 2) / (rows + z * z)
-    half = z / (rows + z * z) * np.sqrt(x * (rows - x) / rows + z * z / 4)
+    return wilson_at(successes, n, normal_quantile(confidence))
+
+
+def wilson_at(successes: npt.ArrayLike, n: npt.ArrayLike, z: npt.ArrayLike) -> Interval:
+    """Bound a share by the Wilson score interval at the standard normal quantile z > 0, which may be an array."""
+    x, rows, quantile = _numbers(successes), _numbers(n), _numbers(z)
+    squared = quantile * quantile
+    centre = (x + squared / 2) / (rows + squared)
+    half = quantile / (rows + squared) * np.sqrt(np.maximum(x * (rows - x), 0.0) / rows + squared / 4)
     return Interval(
         np.where(x == 0, 0.0, np.maximum(centre - half, 0.0)), np.where(x == rows, 1.0, np.minimum(centre + half, 1.0))
     )
@@ -84,11 +89,7 @@ def newcombe_difference(
     Parameters as for :func:`wilson`, twice. The result lies within [−1, 1].
     """
     p, q = _share(successes_a, n_a), _share(successes_b, n_b)
-    a, b = wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence)
-    return Interval(
-        p - q - np.hypot(p - a.lower, b.upper - q),
-        p - q + np.hypot(a.upper - p, q - b.lower),
-    )
+    return difference_bounds(p, q, wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence))
 
 
 def ratio_of_shares(
@@ -104,11 +105,23 @@ def ratio_of_shares(
         Within [0, ∞]; 0 below where a has no success, infinite above where b has none.
     """
     p, q = _share(successes_a, n_a), _share(successes_b, n_b)
-    a, b = wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence)
+    return ratio_bounds(p, q, wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence))
+
+
+def difference_bounds(p: Numbers, q: Numbers, first: Interval, second: Interval) -> Interval:
+    """Bound p − q by square-and-add of the intervals of p and of q (Newcombe 1998, method 10)."""
+    return Interval(
+        p - q - np.hypot(p - first.lower, second.upper - q),
+        p - q + np.hypot(first.upper - p, q - second.lower),
+    )
+
+
+def ratio_bounds(p: Numbers, q: Numbers, first: Interval, second: Interval) -> Interval:
+    """Bound p / q by the MOVER ratio of the intervals of p and of q (Donner and Zou 2012); in [0, ∞]."""
     product = p * q
     # Written without a difference of near-equal numbers; x(2p − x) is p² − (p − x)².
-    low, low_scale = a.lower * (2 * p - a.lower), b.upper * (2 * q - b.upper)
-    high, high_scale = a.upper * (2 * p - a.upper), b.lower * (2 * q - b.lower)
+    low, low_scale = first.lower * (2 * p - first.lower), second.upper * (2 * q - second.upper)
+    high, high_scale = first.upper * (2 * p - first.upper), second.lower * (2 * q - second.lower)
     below = product + np.sqrt(np.maximum(product**2 - low * low_scale, 0.0))
     above = product + np.sqrt(np.maximum(product**2 - high * high_scale, 0.0))
     return Interval(_quotient(low, below, 0.0), _quotient(above, high_scale, np.inf))

@@ -7,7 +7,7 @@ disjoint rows add up exactly: counts are whole numbers, and sums of scores are k
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import pandas as pd
 
 from apps.ml.data.processed import JOINED_BY
 from apps.ml.errors import DataError
+from apps.ml.evaluation.statistics.cell_sums import Sums, Whole, counted_cells, distinct_cells, summed
 from apps.ml.evaluation.statistics.checked_columns import (
     binary_values,
     probability_values,
@@ -22,41 +23,10 @@ from apps.ml.evaluation.statistics.checked_columns import (
     weight_values,
 )
 from apps.ml.evaluation.statistics.counts import CountTable, group_codes, merged_names
-from apps.ml.evaluation.statistics.score_table import SCORE_UNIT, ScoreTable
+from apps.ml.evaluation.statistics.score_table import SCORE_UNIT, ScoreTable, score_steps
 
 MOST_GROUPS = 1000
 """A sensitive column with more distinct values than this names people, not groups."""
-
-DENSE_CELLS = 4_000_000
-"""Up to this many possible cells are counted in one array; beyond, the occupied ones are found by sorting."""
-
-Whole = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
-
-
-class Sums(NamedTuple):
-    """What is added up per cell.
-
-    Rows int64 [k]; sums of weights and of squared weights float64 [k], or None; sums of scores int64 [k] in units of
-    2⁻³², or None.
-    """
-
-    rows: Whole
-    weights: Numbers | None = None
-    squares: Numbers | None = None
-    scores: Whole | None = None
-
-    def by(self, position: Whole, size: int) -> "Sums":
-        """Add up by position: everything becomes [size]."""
-        parts: list[Any] = [_summed(position, part, size) for part in self]
-        return Sums(*parts)
-
-    def and_then(self, other: "Sums") -> "Sums":
-        """Put the cells of another behind these."""
-        parts: list[Any] = [
-            None if a is None or b is None else np.concatenate([a, b]) for a, b in zip(self, other, strict=True)
-        ]
-        return Sums(*parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +112,7 @@ class JointCounts:
         shape = (len(groups), 2, self.score_bins)
         cell = (position * 2 + self.cells[:, -3]) * self.score_bins + self.cells[:, -1]
         size = int(np.prod(shape))
-        rows, totals = (_summed(cell, part, size).reshape(shape) for part in (self.sums.rows, self.sums.scores))
+        rows, totals = (summed(cell, part, size).reshape(shape) for part in (self.sums.rows, self.sums.scores))
         return ScoreTable(groups, rows, totals)
 
     def merge(self, other: "JointCounts") -> "JointCounts":
@@ -158,8 +128,21 @@ class JointCounts:
             raise DataError("these counts differ in attributes, score steps, labels or weights. Count both alike.")
         groups = tuple(merged_names(*pair) for pair in zip(self.groups, other.groups, strict=True))
         cells = np.concatenate([_renumbered(one.cells, one.groups, groups) for one in (self, other)])
-        sums = self.sums.and_then(other.sums)
-        return _collected(self.attributes, groups, cells, sums, self.score_bins, self.labelled)
+        return self._collected(groups, cells, self.sums.and_then(other.sums))
+
+    def reordered(self, groups: Sequence[Sequence[str]]) -> "JointCounts":
+        """Return the same counts with the groups of each attribute in the order given; names that are new have no rows.
+
+        Raises
+        ------
+        ValueError
+            An order repeats a group or leaves one out.
+        """
+        orders = tuple(tuple(order) for order in groups)
+        for own, order in zip(self.groups, orders, strict=True):
+            if len(set(order)) != len(order) or not set(own) <= set(order):
+                raise ValueError("an order of groups names every group once")
+        return self._collected(orders, _renumbered(self.cells, self.groups, orders), self.sums)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -202,11 +185,17 @@ class JointCounts:
         at = [self.attributes.index(name) for name in names]
         if len(at) == 1:
             return self.groups[at[0]], self.cells[:, at[0]]
-        occurring, position = np.unique(self.cells[:, at], axis=0, return_inverse=True)
+        occurring, position = distinct_cells(self.cells[:, at], [len(self.groups[a]) for a in at])
         joined = tuple(
             JOINED_BY.join(self.groups[a][code] for a, code in zip(at, codes, strict=True)) for codes in occurring
         )
-        return joined, position.reshape(-1).astype(np.int64)
+        return joined, position
+
+    def _collected(self, groups: tuple[tuple[str, ...], ...], cells: Whole, sums: Sums) -> "JointCounts":
+        """Counts of this kind in which rows of `cells` that are equal are added up."""
+        distinct, position = distinct_cells(cells, [*(len(names) for names in groups), 2, 2, max(self.score_bins, 1)])
+        added = sums.by(position, len(distinct))
+        return JointCounts(self.attributes, groups, distinct, added, self.score_bins, self.labelled)
 
 
 def count_jointly(
@@ -244,13 +233,11 @@ def count_jointly(
     given: dict[str, Any] = {"decisions": d, "labels": y, "groups": groups, "scores": s, "weights": w}
     require_equal_lengths({name: len(part) for name, part in given.items() if part is not None})
     coded = [_coded(groups.iloc[:, at], str(name)) for at, name in enumerate(groups.columns)]
-    step = (
-        np.zeros(len(d), dtype=np.int64) if s is None else np.minimum((s * score_bins).astype(np.int64), score_bins - 1)
-    )
-    columns = [*(codes for _, codes in coded), y, d, step]
+    step = np.zeros(len(d), dtype=np.int64) if s is None else score_steps(s, score_bins)
+    columns: list[npt.NDArray[Any]] = [*(codes for _, codes in coded), y, d, step]
     widths = [*(len(names) for names, _ in coded), 2, 2, score_bins if s is not None else 1]
     units = None if s is None else np.rint(s * SCORE_UNIT).astype(np.int64)
-    cells, sums = _counted(columns, widths, w, units)
+    cells, sums = counted_cells(columns, widths, w, units)
     return JointCounts(
         tuple(str(name) for name in groups.columns),
         tuple(names for names, _ in coded),
@@ -279,60 +266,9 @@ def _coded(column: pd.Series, name: str) -> tuple[tuple[str, ...], Whole]:
     return names, codes
 
 
-def _counted(
-    columns: Sequence[npt.NDArray[Any]], widths: Sequence[int], weights: Numbers | None, scores: Whole | None
-) -> tuple[Whole, Sums]:
-    possible = int(np.prod([float(width) for width in widths]))
-    if possible > 2**62:
-        raise DataError("these attributes have too many groups to be crossed. Name fewer attributes, or band them.")
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column, width in zip(columns, widths, strict=True):
-        key *= width
-        key += column
-    sums = Sums(np.ones(len(key), dtype=np.int64), weights, None if weights is None else weights**2, scores)
-    if possible <= DENSE_CELLS:
-        occupied = np.flatnonzero(np.bincount(key, minlength=possible))
-        dense = sums.by(key, possible)
-        parts: list[Any] = [None if part is None else part[occupied] for part in dense]
-        return _unravelled(occupied, widths), Sums(*parts)
-    occupied, at = np.unique(key, return_inverse=True)
-    return _unravelled(occupied, widths), sums.by(at, len(occupied))
-
-
-def _unravelled(keys: Whole, widths: Sequence[int]) -> Whole:
-    return np.stack(np.unravel_index(keys, widths), axis=1).astype(np.int64).reshape(-1, len(widths))
-
-
-def _collected(
-    attributes: tuple[str, ...],
-    groups: tuple[tuple[str, ...], ...],
-    cells: Whole,
-    sums: Sums,
-    score_bins: int,
-    labelled: bool,
-) -> JointCounts:
-    """Add up rows of `cells` that are equal."""
-    distinct, position = np.unique(cells, axis=0, return_inverse=True)
-    return JointCounts(attributes, groups, distinct, sums.by(position.reshape(-1), len(distinct)), score_bins, labelled)
-
-
 def _renumbered(cells: Whole, old: tuple[tuple[str, ...], ...], new: tuple[tuple[str, ...], ...]) -> Whole:
     renumbered = cells.copy()
     for column, (before, after) in enumerate(zip(old, new, strict=True)):
         position = {name: at for at, name in enumerate(after)}
         renumbered[:, column] = np.array([position[name] for name in before], dtype=np.int64)[cells[:, column]]
     return renumbered
-
-
-def _summed(position: Whole, part: npt.NDArray[Any] | None, size: int) -> Any:
-    """Add up `part` by position, [size]; whole numbers stay exact."""
-    if part is None:
-        return None
-    if part.dtype.kind == "f":
-        return np.bincount(position, part, minlength=size)
-    # Halves of 32 bits, because bincount adds up in float64, which is exact below 2⁵³.
-    low = np.bincount(position, part & 0xFFFFFFFF, minlength=size).astype(np.int64)
-    if part.size == 0 or part.max() <= 0xFFFFFFFF:
-        return low
-    high = np.bincount(position, part >> 32, minlength=size).astype(np.int64)
-    return (high << 32) + low

@@ -31,6 +31,11 @@ class Rate:
         """Return (numerator, denominator) for counts or sums of weights [..., 2, 2]."""
         return (table * self.numerator).sum(axis=(-2, -1)), (table * self.denominator).sum(axis=(-2, -1))
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it tells rows with the positive event from rows without."""
+        return any(bool((mask[0] != mask[1]).any()) for mask in (self.numerator, self.denominator))
+
 
 def _cells(*outcomes: str) -> npt.NDArray[np.int64]:
     """Mark cells of the block [label, decision] by their usual names."""
@@ -51,6 +56,7 @@ _NO_NEGATIVE = "no row lacks the positive event"
 _NONE_CHOSEN = "no row is predicted positive"
 _NONE_REJECTED = "no row is predicted negative"
 _NO_ROWS = "there are no rows"
+NO_LABELS = "there are no labels"
 
 RATES: Mapping[str, Rate] = MappingProxyType(
     {
@@ -68,6 +74,20 @@ RATES: Mapping[str, Rate] = MappingProxyType(
     }
 )
 """Rate by name; positive and negative speak of the predicted event, whether it is good for the person or not."""
+
+MISSES_AMONG_ERRORS = Rate(_cells("fn"), _cells("fn", "fp"), "no row is decided wrongly")
+"""Share of false negatives among wrong decisions; its odds are the treatment ratio FN / FP."""
+
+COMPLEMENT_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "favourable_rate": "selection_rate",
+        "true_negative_rate": "false_positive_rate",
+        "false_negative_rate": "true_positive_rate",
+        "false_discovery_rate": "positive_predictive_value",
+        "false_omission_rate": "negative_predictive_value",
+    }
+)
+"""Rate → the rate of which it is the complement, or the same; their intervals hold or miss together."""
 
 GROUP_RATES = ("base_rate", "selection_rate", "favourable_rate", *list(RATES)[2:])
 """Names of the rates that are shown for every group, in display order."""
@@ -140,8 +160,3 @@ def share(numerator: int, denominator: int, confidence: float, nobody: str) -> M
         numerator=numerator,
         denominator=denominator,
     )
-
-
-def measure_rates(block: Cells, favourable: Favourable, confidence: float) -> dict[str, Measurement]:
-    """Measure all of :data:`GROUP_RATES` for one 2 × 2 block of counts [label, decision]."""
-    return {name: measure_rate(block, rate_named(name, favourable), confidence) for name in GROUP_RATES}

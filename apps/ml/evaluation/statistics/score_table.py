@@ -53,5 +53,6 @@ def score_steps(scores: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.in
     """Return the step of each score, int64 [n]: step i holds scores from i / bins to below (i + 1) / bins, the last
     step also 1."""
     steps = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    # A product may round up across a border.
-    return steps - (steps / bins > scores)
+    # A product may round across a border, up or down.
+    steps -= steps / bins > scores
+    return steps + (((steps + 1) / bins <= scores) & (steps < bins - 1))

@@ -1,4 +1,5 @@
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from apps.ml.command_line import build_app
 from apps.ml.errors import BadInputError, RegistryError
 from apps.ml.experiments.fingerprint import fingerprint_of
 from apps.ml.files import read_json
-from apps.ml.pipelines import model_registration
+from apps.ml.pipelines import model_registration, model_training
 from apps.ml.tests import finished_pipeline
 
 MODEL = finished_pipeline.MODEL
@@ -88,7 +89,9 @@ def test_a_failing_version_is_not_promoted_unless_overridden_with_a_reason(regis
     with pytest.raises(BadInputError, match="Add --reason TEXT"):
         _run("promote", MODEL, "--version", "2", "--override")
     arguments = ("promote", MODEL, "--version", "2", "--override", "--reason", "agreed")
-    assert _json(*arguments) == {"model": MODEL, "version": "2", "promoted": True, "verdict": "FAIL"}
+    done = _json(*arguments)
+    assert (done["model"], done["version"], done["promoted"], done["verdict"]) == (MODEL, "2", True, "FAIL")
+    assert (done["comparison"]["champion"], done["comparison"]["verdict"]) == ("1", "PASS")
     assert _json("show", MODEL)["reason"] == "agreed"
 
 
@@ -96,6 +99,29 @@ def test_an_inconclusive_version_is_not_promoted_either(finished: ArtifactPaths)
     finished_pipeline.measure(finished, 0.7)
     model_registration.main(finished)
     assert "Not promoted: the gates say INCONCLUSIVE" in _run("promote", MODEL, "--version", "1", exit_code=3)
+
+
+def test_a_version_that_is_worse_than_the_champion_is_refused_with_the_comparison(registered: ArtifactPaths) -> None:
+    finished_pipeline.measure(registered, 0.9)
+    gate = {"name": "no worse", "metric": "performance.roc_auc", "at_least": 0.5, "reference": "champion"}
+    gates = [*finished_pipeline.GATES, gate]
+    finished_pipeline.set_parameters(registered, "model_registration", gates=gates)
+    finished_pipeline.set_parameters(registered, "model_training", seed=8)
+    shutil.rmtree(registered.bundle)
+    model_training.main(registered)
+    model_registration.main(registered)
+    refused = _json("promote", MODEL, "--version", "3", exit_code=1)
+    assert (refused["promoted"], refused["comparison"]["gates"]["no worse"]["verdict"]) == (False, "FAIL")
+    printed = " ".join(_run("promote", MODEL, "--version", "3", exit_code=1).split())
+    assert "Not promoted: beside the champion, version 1, it is FAIL" in printed
+    assert "no worse" in printed
+    assert _json("lineage", f"{MODEL}/3")["promotion"]["champion_comparison"] == "FAIL"
+
+
+def test_the_table_shows_guards_and_policy_beside_the_gates(registered: ArtifactPaths) -> None:
+    printed = " ".join(_run("gate", exit_code=1).split())
+    for name in ("ranking", "guard: constant predictor", "guard: group performance", "policy: chance"):
+        assert name in printed
 
 
 def test_exactly_one_thing_is_promoted(registered: ArtifactPaths) -> None:

@@ -20,6 +20,22 @@ def test_a_declaration_without_contradiction_passes() -> None:
         ({"columns": with_column("age", minimum=120)}, "columns.age: the minimum is above"),
         ({"columns": with_column("age", categories=["1"])}, "columns.age: categories belong"),
         ({"columns": with_column("insured", true_values=["x"], false_values=["x"])}, "both true and false"),
+        (
+            {"columns": with_column("age", actionable="any")},
+            "columns.age.actionable: a column that carries a sensitive",
+        ),
+        ({"columns": with_column("day", actionable="increase")}, "columns.day.actionable: a column of type date"),
+        (
+            {"columns": with_column("job", type="category", actionable="increase")},
+            "columns.job.actionable: 'increase' needs `categories`",
+        ),
+        ({"columns": with_column("age", proxy_of="sex")}, "columns.age.proxy_of: the column carries"),
+        ({"columns": with_column("sex", reason="sex")}, "columns.sex.reason: sensitive columns and their proxies"),
+        (
+            {"columns": with_column("ward", proxy_of="sex", reason="the ward")},
+            "columns.ward.reason: sensitive columns and their proxies",
+        ),
+        ({"columns": with_column("ward", reason_low="x")}, "columns.ward: reason_low and reason_high belong to"),
         ({"sensitive": {"a": {"column": "sex", "bands": [1]}}}, "bands need an integer or number column"),
         ({"sensitive": {"a": {"column": "age"}}}, "a column of type integer needs bands or groups"),
         ({"sensitive": {"a": {"column": "sex", "other": "rest"}}}, "sensitive.a.other"),

@@ -1,6 +1,8 @@
 """What a declaration may say, part by part."""
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -8,7 +10,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from apps.ml.data.consistency import require_consistent
+from apps.ml.data.catalogue import declared_names, load_declaration
+from apps.ml.data.consistency import feature_columns, require_consistent
 from apps.ml.data.declaration import (
     Column,
     Declaration,
@@ -19,6 +22,8 @@ from apps.ml.data.declaration import (
     Split,
     SQLSource,
 )
+from apps.ml.data.processed import ColumnSchema, column_from_dict
+from apps.ml.data.sensitive import carrying_columns
 from apps.ml.data.sources.files import read_file
 from apps.ml.data.typing_of_columns import typed
 
@@ -72,6 +77,10 @@ def test_a_small_declaration_is_enough() -> None:
         (
             {"splits": {"default": {"method": "random", "test": 0.2}}, "default_split": "default"},
             "no split may be called",
+        ),
+        (
+            {"columns": {**DECLARATION["columns"], "area": {"type": "number", "proxy_of": "race"}}},
+            "column 'area': proxy_of names the attribute 'race', which does not exist",
         ),
         ({"name": "My Loans"}, "pattern"),
         ({"task": "regression"}, "binary_classification"),
@@ -140,6 +149,42 @@ def test_numbers_and_truth_values_in_place_of_texts_are_refused() -> None:
     for value in (1, True, None):
         with pytest.raises(ValidationError, match="valid string"):
             Label.model_validate(DECLARATION["label"] | {"positive": [value]})
+
+
+@pytest.mark.parametrize("written", ["no", '"no"', "any", "increase", "decrease"])
+def test_what_can_be_done_is_read_as_written_though_yaml_takes_no_for_false(written: str) -> None:
+    column = Column.model_validate(yaml.safe_load(f"{{type: integer, actionable: {written}}}"))
+    assert column.actionable == written.strip('"')
+
+
+@pytest.mark.parametrize("written", ["sometimes", "yes", "true", "1"])
+def test_anything_else_that_could_be_done_is_refused(written: str) -> None:
+    with pytest.raises(ValidationError, match="'no', 'any', 'increase' or 'decrease'"):
+        Column.model_validate(yaml.safe_load(f"{{type: integer, actionable: {written}}}"))
+
+
+def test_words_of_a_reason_are_not_empty() -> None:
+    for key in ("reason", "reason_low", "reason_high"):
+        with pytest.raises(ValidationError, match="at least 1 character"):
+            Column.model_validate({"type": "integer", key: " "})
+
+
+def test_every_declared_data_set_has_words_for_each_column_that_can_be_a_reason() -> None:
+    for name in declared_names():
+        declaration = load_declaration(name)
+        carrying = carrying_columns(declaration)
+        for column, declared in feature_columns(declaration).items():
+            worded = declared.reason or (declared.reason_low and declared.reason_high)
+            assert bool(worded) != (column in carrying or declared.proxy_of is not None), f"{name}.{column}"
+
+
+def test_a_schema_that_an_older_version_wrote_is_read_with_defaults() -> None:
+    new = ("actionable", "proxy_of", "reason", "reason_low", "reason_high")
+    old = {key: value for key, value in asdict(ColumnSchema("age", "numeric")).items() if key not in new}
+    column = column_from_dict(json.loads(json.dumps(old)))
+    assert column == ColumnSchema("age", "numeric")
+    assert (column.actionable, column.proxy_of, column.reason) == ("any", None, "")
+    assert column_from_dict(asdict(ColumnSchema("age", "numeric", actionable="no"))).actionable == "no"
 
 
 def test_declarations_are_frozen() -> None:

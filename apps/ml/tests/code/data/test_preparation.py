@@ -46,15 +46,40 @@ def test_the_schema_tells_columns_attributes_and_rows() -> None:
     declared = declaration(leave_out={"ward": "unused"}, held_out={"distance": "the truth"})
     schema = prepared(declared=declared).schema
     assert schema.columns == (
-        ColumnSchema("age", "numeric", integer=True, nullable=False, minimum=18, maximum=100, sensitive=True),
+        ColumnSchema(
+            "age", "numeric", integer=True, nullable=False, minimum=18, maximum=100, sensitive=True, actionable="no"
+        ),
         ColumnSchema("insured", "boolean", nullable=False),
-        ColumnSchema("sex", "categorical", sensitive=True),
+        ColumnSchema("sex", "categorical", sensitive=True, actionable="no"),
     )
     assert schema.attributes[0].groups == ("women", "men", "unknown")
     assert schema.held_out == ("distance",)
     assert schema.leave_out == {"ward": "unused"}
     assert schema.rows == {"train": 40, "validation": 20, "test": 20}
     assert (schema.dataset, schema.split, schema.source_digest) == ("clinic_visits", "shuffled", "0" * 64)
+
+
+def test_the_schema_tells_what_can_be_done_about_a_column_and_its_words() -> None:
+    columns = DECLARATION["columns"] | {
+        "distance": DECLARATION["columns"]["distance"] | {"actionable": "decrease", "reason_high": "too far away"},
+        "ward": DECLARATION["columns"]["ward"] | {"proxy_of": "sex"},
+        "insured": {"type": "boolean", "actionable": False},
+    }
+    found = {one.name: one for one in prepared(declared=declaration(columns=columns)).schema.columns}
+    assert (found["distance"].actionable, found["distance"].reason_high, found["distance"].reason) == (
+        "decrease",
+        "too far away",
+        "",
+    )
+    assert (found["ward"].actionable, found["ward"].proxy_of) == ("no", "sex")
+    assert found["insured"].actionable == "no"
+    assert found["age"].actionable == "no"
+
+
+def test_an_attributes_column_stays_out_of_reach_where_it_is_a_feature_as_well() -> None:
+    sensitive = DECLARATION["sensitive"] | {"age_band": {"column": "age", "bands": [30], "feature_because": "dosage"}}
+    schema = prepared(declared=declaration(sensitive=sensitive)).schema
+    assert {one.name: one.actionable for one in schema.columns}["age"] == "no"
 
 
 def test_a_column_declared_as_a_feature_is_not_kept_apart() -> None:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,12 @@ ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from(
 def counted(rows: list[tuple[int, int, str]]) -> CountTable:
     labels, decisions, groups = zip(*rows, strict=True)
     return count(labels, decisions, groups)
+
+
+def weighted(counts: list[list[list[int]]], weight: float, labelled: bool = True, groups: str = "ab") -> CountTable:
+    """A table in which every row has the same weight."""
+    table = np.array(counts)
+    return CountTable(tuple(groups[: len(table)]), table, table * weight, table * weight**2, labelled)
 
 
 def test_rows_are_counted_by_group_label_and_decision() -> None:
@@ -81,7 +89,52 @@ def test_the_input_stays_unaltered_and_the_counts_cannot_be_changed() -> None:
 def test_a_table_survives_the_way_through_its_dict() -> None:
     table = count([1, 1, 0], [1, 0, 1], ["f", "f", "m"])
     assert CountTable.from_dict(table.to_dict()) == table
-    assert CountTable.from_dict({}) == CountTable((), np.zeros((0, 2, 2), dtype=np.int64))
+    assert CountTable.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+    nobody = CountTable((), np.zeros((0, 2, 2), dtype=np.int64))
+    assert CountTable.from_dict(nobody.to_dict()) == nobody
+
+
+def test_a_weighted_table_without_labels_survives_the_way_through_its_dict() -> None:
+    table = weighted([[[2, 1], [0, 0]]], 1.5, labelled=False)
+    content = table.to_dict()
+    assert set(content) == {"groups", "labelled", "counts", "weights", "squares"}
+    assert CountTable.from_dict(json.loads(json.dumps(content))) == table
+
+
+def test_rates_are_made_of_weights_where_there_are_any() -> None:
+    assert weighted([[[2, 1], [0, 0]]], 1.5).mass.tolist() == [[[3.0, 1.5], [0.0, 0.0]]]
+    assert count([1], [1], ["a"]).mass.tolist() == [[[0, 0], [0, 1]]]
+
+
+def test_selecting_padding_and_pooling_carry_the_weights_along() -> None:
+    table = weighted([[[2, 1], [0, 0]], [[0, 0], [3, 4]]], 0.5)
+    assert table.select(["b"]) == weighted([[[0, 0], [3, 4]]], 0.5, groups="b")
+    assert table.together().mass.tolist() == [[[1.0, 0.5], [1.5, 2.0]]]
+    assert table.padded(["b", "c", "a"]).counts[:, 0, 0].tolist() == [0, 0, 2]
+    assert table.padded(["b", "c", "a"]).select(table.groups) == table
+
+
+def test_weighted_tables_merge_cell_by_cell() -> None:
+    merged = weighted([[[2, 1], [0, 0]]], 0.5).merge(weighted([[[1, 0], [0, 1]]], 2.0))
+    assert merged.counts.tolist() == [[[3, 1], [0, 1]]]
+    assert merged.mass.tolist() == [[[3.0, 0.5], [0.0, 2.0]]]
+
+
+@pytest.mark.parametrize("other", ["weighted", "unlabelled"])
+def test_tables_counted_differently_do_not_merge(other: str) -> None:
+    plain = count([0, 0], [1, 0], ["a", "a"])
+    others = {
+        "weighted": weighted([[[1, 1], [0, 0]]], 2.0),
+        "unlabelled": CountTable(("a",), plain.counts, labelled=False),
+    }
+    assert plain != others[other]
+    with pytest.raises(DataError, match="Count both in the same way"):
+        plain.merge(others[other])
+
+
+def test_sums_of_weights_need_sums_of_squares() -> None:
+    with pytest.raises(ValueError, match="come with sums of their squares"):
+        CountTable(("a",), np.zeros((1, 2, 2), dtype=np.int64), weights=np.zeros((1, 2, 2)))
 
 
 def test_tables_with_other_names_or_counts_differ() -> None:

@@ -91,13 +91,14 @@ def test_contributions_that_do_not_add_up_are_not_shown_anywhere() -> None:
     assert all(measured["value"] is None and measured["undefined"] for measured in content["importance"].values())
     assert all("contributions" not in local and "base" not in local for local in found.local_to_list(3))
     assert all("lime" in local for local in found.local_to_list(3))
+    assert content["beeswarm"] == {"columns": [], "contributions": [], "ranks": [], "rows": 0}
 
 
 def test_the_metric_file_holds_method_output_error_and_measurements() -> None:
     content = explanation().to_dict()
-    assert list(content) == ["method", "output", "additivity_error", "rows", "lime", "importance"]
+    assert list(content) == ["method", "output", "additivity_error", "rows", "lime", "importance", "beeswarm"]
     assert content["rows"] == 40
-    assert set(content["lime"]) == {"mean_r2", "stability"}
+    assert set(content["lime"]) == {"mean_r2", "stability", "sign_agreement"}
     assert set(content["importance"]) == set(SOURCES)
     json.dumps(content, allow_nan=False)
 
@@ -113,3 +114,10 @@ def test_keeping_first_and_last_rows_splits_contributions() -> None:
     assert found.last(1).values.tolist() == [[3.0]]
     assert found.last(0).values.tolist() == []
     assert replace(found, undefined="why").first(1).undefined == "why"
+
+
+def test_local_surrogates_say_how_far_their_effects_scatter() -> None:
+    for local in explanation().local_to_list(2):
+        assert set(local["lime"]["deviations"]) == set(local["lime"]["effects"])
+        assert all(value >= 0 for value in local["lime"]["deviations"].values())
+        assert set(local["lime"]["always_leading"]) <= set(SOURCES)

@@ -12,6 +12,8 @@ from apps.ml.parameters import ModelEvaluation
 FOLDER = os.environ.get("FAIRMIND_DATA_DIR")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="FAIRMIND_DATA_DIR is not set; the COMPAS rows are not here")
 
+PARAMETERS = ModelEvaluation(seed=1, bootstrap_replicates=100, reference_groups={"race": "Caucasian"})
+
 
 @pytest.fixture(scope="module")
 def everybody() -> pd.DataFrame:
@@ -24,7 +26,7 @@ def everybody() -> pd.DataFrame:
 def assessed(frame: pd.DataFrame) -> AttributeAssessment:
     labels = (frame["two_year_recid"] == "1").to_numpy()
     decisions = (frame["score_text"] != "Low").to_numpy()
-    return assess_fairness(labels, decisions, frame[["race"]], "negative", ModelEvaluation(seed=1)).attributes["race"]
+    return assess_fairness(labels, decisions, frame[["race"]], "negative", PARAMETERS).attributes["race"]
 
 
 def rates(attribute: AttributeAssessment, group: str, *names: str) -> list[float | None]:
@@ -52,11 +54,30 @@ def test_counts_and_rates_of_all_rows_are_those_published(everybody: pd.DataFram
 
 def test_the_gap_in_false_positives_between_two_groups_has_its_published_interval(everybody: pd.DataFrame) -> None:
     two = everybody[everybody["race"].isin(["African-American", "Caucasian"])]
-    odds = assessed(two).metrics["equalized_odds_difference"]
+    found = assessed(two).metrics
+    gap = found["predictive_equality_difference"]
+    assert (gap.lowest, gap.highest) == ("Caucasian", "African-American")
+    assert gap.value == pytest.approx(0.213925, abs=5e-7)
+    assert gap.lower == pytest.approx(0.182, abs=5e-4)
+    assert gap.upper == pytest.approx(0.246, abs=1.5e-3)
     # The false positive rates differ more than the true positive rates: .213925 against .197374.
-    assert odds.value == pytest.approx(0.213925, abs=5e-7)
-    assert odds.lower == pytest.approx(0.182, abs=0.006)
-    assert odds.upper == pytest.approx(0.246, abs=0.0015)
+    odds = found["equalized_odds_difference"]
+    assert (odds.value, odds.rate) == (gap.value, "false_positive_rate")
+    assert found["equal_opportunity_difference"].value == pytest.approx(0.477226 - 0.279853, abs=1e-6)
+    assert found["equalized_odds_mean_difference"].value == pytest.approx((0.213925 + 0.197373) / 2, abs=1e-6)
+
+
+def test_signed_comparisons_with_the_reference_follow_from_the_published_rates(everybody: pd.DataFrame) -> None:
+    found = assessed(everybody).reference
+    of_group = found.comparisons["African-American"]
+    assert found.group == "Caucasian"
+    # The favourable outcome is not to be called a risk.
+    assert of_group["statistical_parity_difference"].value == pytest.approx(0.348003 - 0.588203, abs=1e-6)
+    assert of_group["disparate_impact"].value == pytest.approx((1 - 0.588203) / (1 - 0.348003), abs=1e-6)
+    assert of_group["equal_opportunity_difference"].value == pytest.approx(0.477226 - 0.279853, abs=1e-6)
+    assert of_group["average_odds_difference"].value == pytest.approx(
+        (0.477226 - 0.279853 + 0.448468 - 0.234543) / 2, abs=1e-6
+    )
 
 
 def test_rates_of_the_filtered_rows_are_those_published(everybody: pd.DataFrame) -> None:
@@ -78,4 +99,5 @@ def test_the_smallest_group_is_shown_and_not_judged(everybody: pd.DataFrame) -> 
     found = assessed(everybody)
     assert not found.groups["Native American"].judged
     assert "Native American" not in found.judged_groups
+    assert "Native American" not in found.reference.comparisons
     assert found.groups["Native American"].metrics["base_rate"].value is not None

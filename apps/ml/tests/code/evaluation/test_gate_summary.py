@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from apps.ml.evaluation.gate_summary import summary
-from apps.ml.evaluation.gates import judge
-from apps.ml.parameters import Gate
+import pytest
+
+from apps.ml.evaluation.gates.judging import GateReport, GateResult, Verdict, judge
+from apps.ml.evaluation.gates.policy import PolicyResult
+from apps.ml.evaluation.gates.summary import Judgement, registration_summary, summary
+from apps.ml.parameters import Gate, Guards, LevellingDown, ModelRegistration
 
 
 def ratio(value: float | None, lower: float = 0.0) -> dict[str, Any]:
@@ -34,3 +37,45 @@ def test_the_worst_verdict_decides_and_undefined_never_passes() -> None:
         "fairness.gender.demographic_parity_ratio",
         "fairness.origin.demographic_parity_ratio",
     }
+
+
+def registration(gate: Verdict, guard: Verdict, rule: Verdict) -> dict[str, Any]:
+    gates = (GateResult("ranking", "performance.roc_auc", gate, "…", 0.8, 0.7, 0.9, 0.75, "at_least"),)
+    guards = (
+        GateResult("constant predictor", "performance.balanced_accuracy", guard, "…", 0.8, 0.7, 0.9, 0.5, "at_least"),
+    )
+    judgement = Judgement(GateReport(gate, "1 judged", gates), guards, (PolicyResult("chance", rule, "…"),))
+    return registration_summary(judgement, ModelRegistration())
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        (("PASS", "PASS", "PASS"), "PASS"),
+        (("PASS", "FAIL", "PASS"), "FAIL"),
+        (("PASS", "PASS", "FAIL"), "FAIL"),
+        (("PASS", "INCONCLUSIVE", "PASS"), "INCONCLUSIVE"),
+        (("INCONCLUSIVE", "PASS", "FAIL"), "FAIL"),
+    ],
+)
+def test_gates_guards_and_policy_make_one_verdict(
+    verdicts: tuple[Verdict, Verdict, Verdict], together: Verdict
+) -> None:
+    content = registration(*verdicts)
+    assert content["verdict"] == together
+    assert content["passed"] + content["failed"] + content["inconclusive"] == 1
+
+
+def test_without_gates_passing_guards_pass_nothing() -> None:
+    guards = (
+        GateResult("constant predictor", "performance.balanced_accuracy", "PASS", "…", 0.8, 0.7, 0.9, 0.5, "at_least"),
+    )
+    content = registration_summary(Judgement(judge([], {}), guards), ModelRegistration())
+    assert content["verdict"] == "INCONCLUSIVE"
+
+
+def test_a_guard_that_is_off_is_not_listed_for_promotion() -> None:
+    off = ModelRegistration(guards=Guards(levelling_down=LevellingDown(enabled=False)))
+    judgement = Judgement(judge([], {}))
+    assert registration_summary(judgement, off)["at_promotion"] == {"gates": {}, "guards": {}}
+    assert list(registration_summary(judgement, ModelRegistration())["at_promotion"]["guards"]) == ["levelling down"]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.ml.errors import ParameterError
-from apps.ml.evaluation.gates import GateResult, judge, verdict_exit_code
+from apps.ml.evaluation.gates.judging import GateResult, judge, verdict_exit_code
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 from apps.ml.parameters import Gate
 
@@ -36,7 +36,7 @@ def metrics() -> dict[str, dict[str, Any]]:
     }
 
 
-def one(metric: str, **limit: float) -> GateResult:
+def one(metric: str, **limit: Any) -> GateResult:
     (result,) = judge([Gate(name="gate", metric=metric, **limit)], metrics()).results
     return result
 
@@ -130,6 +130,76 @@ def test_a_star_stands_for_judged_groups_alone() -> None:
     assert [result.metric for result in report.results] == ["fairness.sex.groups.f.accuracy"]
 
 
+def test_a_named_group_that_is_not_judged_is_never_passed() -> None:
+    result = one("fairness.sex.groups.x.accuracy", at_least=0.0)
+    assert (result.verdict, result.reason) == ("INCONCLUSIVE", "undefined: the group is not judged")
+
+
+def test_a_path_leads_to_nested_parts() -> None:
+    content = metrics()
+    content["fairness"]["sex"]["individual"] = {"consistency": measured(0.9, 0.88, 0.92)}
+    content["fairness"]["race"]["individual"] = {"theil_index": measured(0.1, 0.05, 0.15)}
+    gate = Gate(name="consistent", metric="fairness.*.individual.consistency", at_least=0.8)
+    assert [(result.metric, result.verdict) for result in judge([gate], content).results] == [
+        ("fairness.sex.individual.consistency", "PASS"),
+        ("fairness.race.individual.consistency", "INCONCLUSIVE"),
+    ]
+
+
+def test_what_one_attribute_has_and_another_lacks_is_named_as_not_measured() -> None:
+    content = metrics()
+    content["fairness"]["sex"]["abroca"] = measured(0.01, 0.0, 0.02)
+    gate = Gate(name="areas", metric="fairness.*.abroca", at_most=0.1)
+    results = {result.metric: result for result in judge([gate], content).results}
+    assert results["fairness.sex.abroca"].verdict == "PASS"
+    assert results["fairness.race.abroca"].reason == "undefined: it was not measured here, though it was elsewhere"
+
+
+def test_a_scope_limits_the_star_to_its_attributes() -> None:
+    gate = Gate(name="gap", metric="fairness.*.equal_opportunity_difference", scope=("sex",), at_most=0.15)
+    report = judge([gate], metrics())
+    assert [result.metric for result in report.results] == ["fairness.sex.equal_opportunity_difference"]
+    assert report.verdict == "PASS"
+
+
+def test_an_unknown_attribute_in_a_scope_is_refused_with_the_nearest_name() -> None:
+    gate = Gate(name="gap", metric="fairness.*.equal_opportunity_difference", scope=("rase",), at_most=0.15)
+    with pytest.raises(ParameterError, match="its scope has the attribute 'rase'; did you mean 'race'"):
+        judge([gate], metrics())
+
+
+def test_too_few_rows_are_inconclusive_and_never_passed() -> None:
+    assert one("performance.roc_auc", at_least=0.5, minimum_rows=100).verdict == "PASS"
+    result = one("performance.roc_auc", at_least=0.5, minimum_rows=1000)
+    assert (result.verdict, result.n) == ("INCONCLUSIVE", 100)
+    assert result.reason == "it rests on 100 rows, fewer than the 1,000 that the gate asks for"
+    assert one("data_quality.findings", at_most=0, minimum_rows=1).verdict == "INCONCLUSIVE"
+
+
+def test_a_wider_interval_does_for_less_confidence_but_not_for_more() -> None:
+    assert one("performance.roc_auc", at_least=0.75, confidence=0.9).verdict == "PASS"
+    result = one("performance.roc_auc", at_least=0.75, confidence=0.99)
+    assert result.verdict == "INCONCLUSIVE"
+    assert result.reason == (
+        "it was measured at 95% confidence and the gate asks for 99%. Set model_evaluation.confidence to 0.99 or more "
+        "and run `dvc repro`, or ask for less"
+    )
+    assert one("performance.roc_auc", at_least=0.75, confidence=0.9).confidence == 0.95
+
+
+def test_a_measurement_without_an_interval_has_no_confidence_to_offer() -> None:
+    content = {"performance": {"loss": {"value": 0.4, "n": 50}}}
+    gate = Gate(name="loss", metric="performance.loss", at_most=0.5, confidence=0.9)
+    assert judge([gate], content).verdict == "INCONCLUSIVE"
+    assert judge([gate.model_copy(update={"confidence": None})], content).verdict == "PASS"
+
+
+def test_a_gate_against_the_champion_is_not_judged_by_one_model_alone() -> None:
+    gate = Gate(name="champion", metric="performance.roc_auc", at_least=-0.01, reference="champion")
+    assert judge([gate], metrics()).results == ()
+    assert judge([gate], metrics()).verdict == "INCONCLUSIVE"
+
+
 def test_a_star_that_stands_for_nothing_is_inconclusive() -> None:
     result = one("fairness.race.groups.*.accuracy", at_least=0.6)
     assert (result.verdict, result.metric) == ("INCONCLUSIVE", "fairness.race.groups.*.accuracy")
@@ -192,6 +262,11 @@ def test_the_report_is_ready_for_json() -> None:
                 "limit": 0.75,
                 "direction": "at_least",
                 "rows_to_decide": None,
+                "n": 100,
+                "confidence": 0.95,
+                "p_value": None,
+                "adjusted_p_value": None,
+                "family": None,
             }
         ],
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from apps.ml.evaluation.fairness import assess_fairness
-from apps.ml.evaluation.gates import judge
+from apps.ml.evaluation.gates.judging import judge
 from apps.ml.evaluation.metric_files import fairness_report, performance_report
 from apps.ml.evaluation.performance import measure_performance
 from apps.ml.files import read_json, write_json

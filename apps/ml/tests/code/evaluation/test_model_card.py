@@ -2,7 +2,9 @@ import re
 
 import pytest
 
-from apps.ml.evaluation.documents.model_card import escape_markdown, measured, rate, render_model_card
+from apps.ml.errors import BadInputError
+from apps.ml.evaluation.documents.markdown import escape_markdown, held_together, measured, rate, table
+from apps.ml.evaluation.documents.model_card import render_model_card
 from apps.ml.tests import small_evaluation
 
 
@@ -14,7 +16,8 @@ def card() -> str:
 def test_the_card_has_every_section(card: str) -> None:
     headings = re.findall(r"^## (.+)$", card, flags=re.MULTILINE)
     assert headings == [
-        *("Model", "Intended use", "Data", "Performance", "Fairness", "Explanation", "Against the truth", "Limits")
+        *("Model", "Intended use", "Policy", "Data", "Performance", "Fairness", "Reasons", "Explanation"),
+        *("Against the truth", "Limits"),
     ]
     assert re.findall(r"^### (.+)$", card, flags=re.MULTILINE) == ["Known faults", "sex", "place"]
 
@@ -26,9 +29,9 @@ def test_the_card_names_the_evidence_it_was_rendered_from(card: str) -> None:
 
 def test_every_table_row_has_as_many_cells_as_its_head(card: str) -> None:
     tables = re.findall(r"(?:^\|.*\|\n)+", card, flags=re.MULTILINE)
-    assert len(tables) == 1 + 2 * 2 + 1 + 1
-    for table in tables:
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert len(tables) == 1 + 2 * 5 + 1 + 1 + 1
+    for lines in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines.splitlines()}) == 1
 
 
 def test_names_are_escaped_for_markdown_and_html(card: str) -> None:
@@ -58,3 +61,37 @@ def test_a_card_without_contributions_and_truth_says_so() -> None:
     text = render_model_card(record)
     assert "Undefined: they do not add up." in text
     assert "Against the truth" not in text
+
+
+def test_comparisons_name_the_groups_and_the_interval_that_holds_together(card: str) -> None:
+    found = small_evaluation.record()["fairness"]["place"]["demographic_parity_ratio"]
+    line = next(line for line in card.splitlines() if line.startswith("| demographic parity ratio | 0.331"))
+    assert f"| {held_together(found)} | &lt;none&gt; | city |" in line
+    assert held_together({"value": 1.0, "n": 3}) == "–"
+
+
+def test_reference_condition_and_persons_are_shown(card: str) -> None:
+    assert "Compared with “city”, with sign:" in card
+    assert "| region &lt;&amp;&gt; place | 0.399 [" in card
+    assert "| counterfactual flip rate |" in card
+    assert "Declared proxies among the inputs: region &lt;&amp;&gt; place (of place)" in card
+
+
+def test_a_card_without_reasons_says_so() -> None:
+    record = small_evaluation.record()
+    record["explainability"]["reasons"] = {"undefined": "no row is decided unfavourably"}
+    assert "Undefined: no row is decided unfavourably." in render_model_card(record)
+    del record["explainability"]["reasons"], record["explainability"]["counterfactuals"]
+    text = render_model_card(record)
+    assert "No reasons of unfavourable decisions are in the record." in text
+    assert "Ways to the favourable decision" not in text
+
+
+def test_decisions_without_a_model_have_no_model_card() -> None:
+    with pytest.raises(BadInputError, match="no model card"):
+        render_model_card(small_evaluation.audit_record())
+
+
+def test_a_table_without_rows_is_nothing() -> None:
+    assert table(("a", "b"), []) == ""
+    assert table(("a", "b"), [("|", 1)], numbers=(1,)) == "| a | b |\n| --- | ---: |\n| \\| | 1 |"

@@ -86,8 +86,10 @@ def test_doubling_the_rows_leaves_the_estimates_and_narrows_the_intervals() -> N
     single = measure_performance(*once, PARAMETERS)
     double = measure_performance(labels, scores, decisions, PARAMETERS)
     for name in METRICS:
-        assert double[name].value == pytest.approx(single[name].value)
         assert double[name].upper < single[name].upper  # type: ignore[operator]
+        # The noise that is taken out of the calibration error shrinks with more rows.
+        if name != "calibration_error":
+            assert double[name].value == pytest.approx(single[name].value)
 
 
 def test_the_same_seed_gives_the_same_measurements_and_leaves_the_input_alone() -> None:

@@ -30,6 +30,16 @@ def test_a_report_never_holds_a_value_that_is_not_a_number(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+def test_a_list_of_numbers_stands_on_one_line_and_texts_are_left_alone(tmp_path: Path) -> None:
+    content = {"curve": [0.5, -1e-07, None, True], "texts": ["[1,\n 2]", "a, b"], "nested": [[1, 2], []], "one": [3]}
+    write_json(tmp_path / "metrics.json", content)
+    assert read_json(tmp_path / "metrics.json") == content
+    lines = (tmp_path / "metrics.json").read_text(encoding="utf-8").splitlines()
+    assert '  "curve": [0.5, -1e-07, null, true],' in lines
+    assert '  "one": [3]' in lines
+    assert "    [1, 2]," in lines
+
+
 def test_floats_that_differ_beyond_the_tenth_digit_are_written_alike() -> None:
     assert rounded(0.1 + 0.2) == rounded(0.3)
     assert rounded({"a": [np.float64(1 / 3), np.int64(2)]}) == {"a": [0.3333333333, 2]}

@@ -55,7 +55,7 @@ def _keys(content: Any, path: str = "") -> set[str]:
         ),
         (
             lambda c: c["model_registration"]["gates"].append({"name": "x", "metric": "fairness.a", "at_lest": 1}),
-            r"'model_registration\.gates\.5\.at_lest'; did you mean 'at_least'",
+            r"'model_registration\.gates\.6\.at_lest'; did you mean 'at_least'",
         ),
         (lambda c: c["data_processing"].pop("seed"), r"key 'data_processing\.seed' is missing"),
         (lambda c: c["model_evaluation"].update(confidence=float("nan")), r"'model_evaluation\.confidence'.*finite"),
@@ -68,6 +68,30 @@ def _keys(content: Any, path: str = "") -> set[str]:
             r"two gates share a name",
         ),
         (
+            lambda c: _add_gate(c, metric="performance.f1", scope=["sex"]),
+            r"'model_registration\.gates\.6': expected: scope limits the \* of fairness",
+        ),
+        (
+            lambda c: _add_gate(c, metric="performance.pr_auc", reference="champion"),
+            r"performance\.pr_auc is not compared with the champion; compared are performance\.\(roc_auc\|",
+        ),
+        (
+            lambda c: _add_gate(c, metric="fairness.*.equalized_odds_difference", reference="champion"),
+            r"is not compared with the champion",
+        ),
+        (lambda c: _add_gate(c, metric="performance.f1", confidence=95), r"gates\.6\.confidence'.*less than 1"),
+        (lambda c: _add_gate(c, metric="performance.f1", minimum_rows=-1), r"gates\.6\.minimum_rows'"),
+        (lambda c: _add_gate(c, metric="performance.f1", reference="champoin"), r"did you mean 'champion'"),
+        (lambda c: _add_gate(c, metric="costs.total"), r"gates\.6\.metric'"),
+        (
+            lambda c: c["model_registration"]["guards"].update(leveling_down={}),
+            r"'model_registration\.guards\.leveling_down'; did you mean 'levelling_down'",
+        ),
+        (
+            lambda c: c["model_registration"]["champion"].update(inconclusive="promot"),
+            r"'model_registration\.champion\.inconclusive'.*did you mean 'promote'",
+        ),
+        (
             lambda c: c["feature_engineering"]["selection"].update(method="mutual_information"),
             r"needs keep >= 1",
         ),
@@ -76,6 +100,24 @@ def _keys(content: Any, path: str = "") -> set[str]:
 def test_a_bad_key_or_value_is_refused_with_its_path(edit: Callable[[dict[str, Any]], object], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         check_parameters(edited(edit))
+
+
+def _add_gate(content: dict[str, Any], **gate: Any) -> None:
+    content["model_registration"]["gates"].append({"name": "added", "at_least": 0.0, **gate})
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "performance.accuracy",
+        "fairness.*.demographic_parity_difference",
+        "fairness.sex.groups.female.favourable_rate",
+        "fairness.*.groups.*.true_positive_rate",
+    ],
+)
+def test_what_is_compared_with_the_champion_may_be_named(metric: str) -> None:
+    content = edited(lambda c: _add_gate(c, metric=metric, reference="champion"))
+    assert len(check_parameters(content).model_registration.champion_gates) == 2
 
 
 def test_parameters_are_frozen() -> None:

@@ -8,13 +8,17 @@ import pytest
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import GROUP, LABEL, ROW, read_split
 from apps.ml.errors import BundleError
+from apps.ml.evaluation.documents.rendering import DOCUMENTS
 from apps.ml.evaluation.evidence import read_evidence
 from apps.ml.files import read_json, sha256_of_file
 from apps.ml.models.bundle import read_bundle
 from apps.ml.pipelines import model_evaluation
 from apps.ml.tests import small_pipeline
 
-# Importing SHAP sets colours in a way that matplotlib will deprecate.
+PICTURES_BY_ATTRIBUTE = (
+    *("comparisons", "rates", "scores", "calibration", "thresholds"),
+    *("importance_by_group", "gap_shares"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +41,13 @@ def written(paths: ArtifactPaths) -> dict[str, str]:
 def test_every_promised_file_is_written(evaluated: ArtifactPaths) -> None:
     assert set(written(evaluated)) == {
         "artifacts/04_predictions/test.parquet",
+        "artifacts/04_predictions/counts.parquet",
         *(f"reports/metrics/{name}.json" for name in ("performance", "fairness", "explainability")),
         *(f"reports/plots/{name}.csv" for name in ("roc", "precision_recall", "calibration", "confusion")),
         *(f"reports/plots/{name}.png" for name in ("roc", "precision_recall", "calibration", "confusion")),
-        *(f"reports/plots/{name}.png" for name in ("rates_sex", "scores_sex", "shap_importance", "shap_beeswarm")),
+        *(f"reports/plots/{name}_sex.png" for name in PICTURES_BY_ATTRIBUTE),
+        *(f"reports/plots/{name}.png" for name in ("shap_importance", "shap_beeswarm", "permutation", "effects")),
+        *(f"reports/documents/{name}" for name in DOCUMENTS),
         *("reports/evidence.json", "reports/report.html", "reports/model_card.md"),
     }
 

@@ -4,6 +4,7 @@ import pytest
 
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import BadInputError, ParameterError, ServiceUnavailableError
+from apps.ml.evaluation.evidence import signed, write_evidence
 from apps.ml.experiments.runs import latest_runs
 from apps.ml.experiments.tracking import open_store
 from apps.ml.files import read_json
@@ -42,6 +43,78 @@ def test_an_undefined_measurement_is_inconclusive(finished: ArtifactPaths) -> No
     content = read_json(finished.metric("registration"))
     assert content["verdict"] == "INCONCLUSIVE"
     assert "one group only" in content["gates"]["four fifths"]["reason"]
+
+
+def test_guards_and_policy_stand_beside_the_gates_and_enter_the_verdict(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    content = read_json(finished.metric("registration"))
+    assert {name: guard["verdict"] for name, guard in content["guards"].items()} == {
+        "constant predictor": "PASS",
+        "group performance": "PASS",
+    }
+    assert {rule["verdict"] for rule in content["policy"].values()} == {"PASS"}
+    assert content["reason"] == (
+        "gates: 2 passed, 0 failed, 0 inconclusive; guards: 3 passed, 0 failed, 0 inconclusive; policy: kept"
+    )
+
+
+def test_a_model_that_reads_sensitive_columns_fails_by_policy_unless_it_is_lifted(finished: ArtifactPaths) -> None:
+    record = read_json(finished.evidence)
+    record["policy"] |= {"uses_sensitive": True, "sensitive_inputs": ["sex"]}
+    write_evidence(finished.evidence, signed(record))
+    model_registration.main(finished)
+    content = read_json(finished.metric("registration"))
+    assert content["verdict"] == "FAIL"
+    assert content["policy"]["sensitive inputs"]["reason"] == "sensitive columns are inputs of the model: 'sex'"
+    assert content["reason"].endswith("policy: not kept: sensitive inputs")
+    finished_pipeline.set_parameters(finished, "model_registration", policy={"forbid_sensitive_inputs": False})
+    model_registration.main(finished)
+    assert read_json(finished.metric("registration"))["verdict"] == "PASS"
+
+
+def test_a_constant_predictor_fails_though_its_gates_pass(finished: ArtifactPaths) -> None:
+    record = read_json(finished.evidence)
+    record["counts"]["sex"]["counts"] = [[[0, 75], [0, 75]], [[0, 75], [0, 75]]]
+    write_evidence(finished.evidence, signed(record))
+    gates = [gate for gate in finished_pipeline.GATES if gate["name"] == "ranking"]
+    finished_pipeline.set_parameters(finished, "model_registration", gates=gates)
+    model_registration.main(finished)
+    content = read_json(finished.metric("registration"))
+    assert (content["verdict"], content["failed"]) == ("FAIL", 0)
+    assert content["guards"]["constant predictor"]["reason"] == "all 300 decisions are the same"
+
+
+def test_counts_of_other_rows_than_the_metrics_stop_before_anything_is_published(finished: ArtifactPaths) -> None:
+    record = read_json(finished.evidence)
+    record["counts"]["sex"]["counts"] = [[[50, 25], [25, 50]], [[50, 25], [25, 50]]]
+    write_evidence(finished.evidence, signed(record))
+    with pytest.raises(BadInputError, match="they tell of other rows"):
+        model_registration.main(finished)
+    assert latest_runs(open_store()) == []
+
+
+def test_what_is_judged_at_promotion_is_listed_and_not_judged(finished: ArtifactPaths) -> None:
+    gate = {"name": "no worse", "metric": "performance.roc_auc", "at_least": -0.01, "reference": "champion"}
+    finished_pipeline.set_parameters(finished, "model_registration", gates=[*finished_pipeline.GATES, gate])
+    model_registration.main(finished)
+    content = read_json(finished.metric("registration"))
+    assert "no worse" not in content["gates"]
+    assert content["at_promotion"] == {
+        "gates": {
+            "no worse": {
+                "metric": "performance.roc_auc",
+                "direction": "at_least",
+                "limit": -0.01,
+                "reason": "judged at promotion, against the champion on the same rows",
+            }
+        },
+        "guards": {
+            "levelling down": {
+                "tolerance": 0.01,
+                "reason": "judged at promotion, against the champion on the same rows",
+            }
+        },
+    }
 
 
 def test_without_gates_nothing_passes(finished: ArtifactPaths) -> None:

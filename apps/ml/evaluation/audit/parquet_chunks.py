@@ -1,0 +1,90 @@
+"""A Parquet file in chunks of constant memory: only the needed columns are read, batch by batch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.errors import DataError
+from apps.ml.evaluation.audit.chunks import Chunk, TextColumn, require_columns, require_few_values
+from apps.ml.evaluation.audit.options import AuditOptions
+
+BATCH_ROWS = 200_000
+BUFFER_BYTES = 2**20
+
+
+def parquet_chunks(options: AuditOptions) -> Iterator[Chunk]:
+    """Yield the rows of a Parquet file in their order.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, has no rows, lacks a column, or a column holds lists, bytes or, where numbers are needed,
+        something else.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(options.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+            needed = [*options.text_columns, *options.number_columns]
+            require_columns(needed, file.schema_arrow.names, str(options.path))
+            total = file.metadata.num_rows
+            if total == 0:
+                raise DataError(f"{options.path} has column names and no rows. Provide the whole table.")
+            before = 0
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=needed, use_threads=False):
+                yield _chunk(batch, options, before, (before + batch.num_rows) / total)
+                before += batch.num_rows
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+        raise DataError(
+            f"{options.path} cannot be read as Parquet: it is damaged or cut off. Fetch the whole file again."
+        ) from None
+
+
+def _chunk(batch: Any, options: AuditOptions, before: int, done: float) -> Chunk:
+    texts = {name: _text(batch.column(name), name, options, before) for name in options.text_columns}
+    numbers = {name: _numbers(batch.column(name), name) for name in options.number_columns}
+    return Chunk(before + 1, batch.num_rows, texts, numbers, done)
+
+
+def _text(column: Any, name: str, options: AuditOptions, before: int) -> TextColumn:
+    import pyarrow as pa
+
+    try:
+        coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, AttributeError):
+        raise DataError(f"the column '{name}' holds {column.type}, not single values. Name another column.") from None
+    require_few_values(name, len(coded.dictionary), before + len(column))
+    values = coded.dictionary.to_pylist()
+    if any(isinstance(value, list | dict | bytes) for value in values):
+        raise DataError(f"the column '{name}' holds {column.type}, not single values. Name another column.")
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    written = [None if value is None else _written(value) for value in values]
+    absent = {None, "", "nan", *options.missing_texts}
+    names = tuple("" if value in absent else str(value) for value in written)
+    kept = np.array([-1 if value in absent else at for at, value in enumerate(written)] + [-1], dtype=np.int64)
+    return TextColumn(names, kept[codes])
+
+
+def _written(value: Any) -> str:
+    """A value as a CSV file would hold it; whole numbers without a decimal point."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
+    import pyarrow as pa
+
+    try:
+        cast = column.cast(pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(
+            f"the column '{name}' holds something that is not a number. Give a number or nothing in every row."
+        ) from None
+    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False).astype(np.float64)
+    return values
