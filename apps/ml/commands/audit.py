@@ -79,8 +79,7 @@ def audit(
     from apps.ml.evaluation.audit.assessment import audit as audit_file
     from apps.ml.evaluation.audit.options import MISSING, AuditOptions, score_scale_named
     from apps.ml.evaluation.audit.outcome_words import OutcomeWords
-    from apps.ml.evaluation.audit.writing import require_usable_folder, write_audit
-    from apps.ml.evaluation.statistics.joint_counts_file import write_joint_counts
+    from apps.ml.evaluation.audit.writing import require_usable_counts, require_usable_folder, write_audit, write_counts
 
     options = AuditOptions(
         path=file,
@@ -107,12 +106,14 @@ def audit(
         gates=chosen_gates(gate, gates, no_gates),
     )
     folder = output or Path(f"audit_{file.name.split('.')[0]}")
-    require_usable_folder(folder)
+    require_usable_folder(folder, file)
+    if counts is not None:
+        require_usable_counts(counts, folder, file)
     with audit_progress(as_json) as progress:
         done = audit_file(options, progress)
-    files = write_audit(folder, done.record)
     if counts is not None:
-        write_joint_counts(counts, done.counts)
+        write_counts(counts, done.counts)
+    files = write_audit(folder, done.record)
     if as_json:
         print(json.dumps(_summary(done.record, folder, files, done.exit_code), ensure_ascii=False))
     else:

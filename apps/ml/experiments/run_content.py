@@ -12,7 +12,7 @@ from apps.ml.parameters import Parameters
 LONGEST_PARAMETER = 6000
 LONGEST_NAME = 250
 NOT_METRICS = frozenset({"profile", "behaviour", "by_group", "reference"})
-"""Parts of the metric files that describe, or whose thousands of numbers the record holds and a table of runs cannot."""
+"""Parts of the metric files that describe, or whose thousands of numbers only the record holds."""
 
 FORBIDDEN_IN_NAMES = re.compile(r"[^\w\-. :]")
 

@@ -5,10 +5,12 @@ And a small audit of decisions without a model: sex, race and both crossed, a ca
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.data.processed import JOINED_BY, AttributeSchema, ColumnSchema, ProcessedSchema
@@ -23,7 +25,6 @@ from apps.ml.evaluation.fairness.assessment import assess_fairness
 from apps.ml.evaluation.metric_files import fairness_report, performance_report
 from apps.ml.evaluation.performance import measure_performance
 from apps.ml.evaluation.plots.drawing import Drawings, draw_all
-from apps.ml.evaluation.plots.evaluated_rows import EvaluatedRows
 from apps.ml.evaluation.record.audit_findings import AuditedAttribute, AuditFindings, assemble_audit_evidence
 from apps.ml.evaluation.statistics.rates import Favourable
 from apps.ml.evaluation.truth import check_against_truth
@@ -55,6 +56,19 @@ PARAMETERS = ModelEvaluation.model_validate(
 )
 NAMES = ("<b>women</b> & girls", "men | boys")
 ROWS = 300
+
+
+@dataclass(frozen=True)
+class EvaluatedRows:
+    """Test rows: labels and decisions int8 [n], scores float64 [n], and group names by attribute."""
+
+    labels: npt.NDArray[np.int8]
+    scores: npt.NDArray[np.float64]
+    decisions: npt.NDArray[np.int8]
+    groups: pd.DataFrame
+    threshold: float
+    positive_name: str
+    negative_name: str
 
 
 class LinearModel:
@@ -250,8 +264,9 @@ def record() -> dict[str, Any]:
     return copy.deepcopy(_record())
 
 
+@cache
 def drawings() -> Drawings:
-    """All pictures and tables of the small evaluation."""
+    """All pictures and tables of the small evaluation, drawn once."""
     return draw_all(record())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from apps.ml.data.sensitive import band_names
 from apps.ml.errors import EXIT_DONE, BadInputError
 from apps.ml.evaluation.audit.counting import AuditCounts, Progress, count_file
-from apps.ml.evaluation.audit.limits import default_gates
+from apps.ml.evaluation.audit.limits import ORIGIN, default_gates
 from apps.ml.evaluation.audit.options import AuditOptions
 from apps.ml.evaluation.audit.overall import measure_overall
 from apps.ml.evaluation.curves import curves_of
@@ -18,7 +18,7 @@ from apps.ml.evaluation.gates.judging import judge, together, verdict_exit_code,
 from apps.ml.evaluation.gates.summary import by_name, summary
 from apps.ml.evaluation.metric_files import fairness_report
 from apps.ml.evaluation.record.audit_findings import AuditedAttribute, AuditFindings, assemble_audit_evidence
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.joint_counts import MOST_GROUPS, JointCounts
 from apps.ml.files import sha256_of_file
 from apps.ml.parameters import Explanations, GroupPerformance, Guards, ModelEvaluation
 from apps.ml.validation_errors import nearest_name
@@ -54,6 +54,7 @@ def audit(options: AuditOptions, progress: Progress | None = None) -> Audit:
     """
     parameters = _parameters(options)
     counts = count_file(options, parameters, progress)
+    _require_few_groups(options, counts)
     _require_references(options, counts)
     scoring = None
     if counts.scoring is not None:
@@ -99,6 +100,16 @@ def _parameters(options: AuditOptions) -> ModelEvaluation:
     )
 
 
+def _require_few_groups(options: AuditOptions, counts: AuditCounts) -> None:
+    for attribute, names in options.crossed.items():
+        groups = len(counts.joint.table(*names).groups)
+        if groups > MOST_GROUPS:
+            raise BadInputError(
+                f"'{attribute}' has {groups:,} groups, more than the {MOST_GROUPS:,} that can be compared. Cross fewer "
+                "attributes with --intersections, or put numbers into bands with --bands."
+            )
+
+
 def _require_references(options: AuditOptions, counts: AuditCounts) -> None:
     for attribute, group in options.references.items():
         groups = counts.joint.table(*options.crossed[attribute]).groups
@@ -116,7 +127,7 @@ def _judged(
     if not gates:
         return None
     favourable, counts = options.words.favourable_side, assessment.counts_to_dict()
-    report = judge(gates, {"fairness": fairness, "performance": performance}, counts, favourable)
+    report = judge(gates, {"fairness": fairness, "performance": performance}, counts, favourable, ORIGIN)
     guards = Guards(constant_predictor=assessment.joint.labelled, group_performance=GroupPerformance(enabled=False))
     guarded = judge_guards(guards, counts, fairness, favourable, options.confidence)
     found = summary(report) | {"guards": by_name(guarded)}

@@ -1,5 +1,6 @@
 """A part of an audited file in memory: text columns as codes into their few distinct values, numbers as numbers."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ MOST_TEXT_VALUES = 100_000
 
 @dataclass(frozen=True)
 class TextColumn:
-    """`values`: the distinct texts of the chunk; `codes`: integers [n], position of each row's text, −1 for missing."""
+    """`values`: the texts of the chunk; `codes`: integers [n], position of each row's text, −1 for missing."""
 
     values: tuple[str, ...]
     codes: npt.NDArray[np.int64]
@@ -34,6 +35,25 @@ class Chunk:
     texts: Mapping[str, TextColumn]
     numbers: Mapping[str, npt.NDArray[np.float64]]
     done: float
+
+
+def plain_name(text: str) -> str:
+    """Return a name without surrounding blanks and in Unicode's composed form: what looks the same is the same."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def text_column(values: Sequence[str | None], codes: npt.NDArray[np.int64], missing: Sequence[str]) -> TextColumn:
+    """Return a column of plain names, missing where a value is None, blank or, without blanks around it, `missing`.
+
+    `values` may repeat and hold what no row has; `codes` are positions in it, −1 for missing.
+    """
+    absent = {"", *missing}
+    names = tuple("" if value is None else plain_name(value) for value in values)
+    used = np.bincount(codes + 1, minlength=len(names) + 1)[1:] > 0
+    kept = [at for at, name in enumerate(names) if used[at] and name not in absent]
+    moved = np.full(len(names) + 1, -1, dtype=np.int64)
+    moved[kept] = np.arange(len(kept))
+    return TextColumn(tuple(names[at] for at in kept), moved[codes])
 
 
 def require_columns(needed: Sequence[str], present: Sequence[str], origin: str) -> None:

@@ -1,16 +1,25 @@
 """A CSV file in chunks of constant memory: only the needed columns are made, every irregular line is an error."""
 
+import contextlib
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.audit.chunks import Chunk, TextColumn, require_columns, require_few_values
-from apps.ml.evaluation.audit.csv_header import WatchedFile, read_header, wrong_encoding
+from apps.ml.evaluation.audit.chunks import Chunk, require_columns, require_few_values, text_column
+from apps.ml.evaluation.audit.csv_header import (
+    UNCLOSED,
+    Header,
+    WatchedFile,
+    codec_name,
+    damaged_gzip,
+    read_header,
+    wrong_encoding,
+)
 from apps.ml.evaluation.audit.options import AuditOptions
 
 BLOCK_BYTES = 8 * 2**20
@@ -21,7 +30,6 @@ LISTED = 5
 
 _RECORD = re.compile(r"Row #(\d+)")
 _COLUMN = re.compile(r"In CSV column #(\d+)")
-_UNCLOSED = "a quotation mark is opened and never closed. Mend the quoting in the file."
 
 
 def csv_chunks(options: AuditOptions) -> Iterator[Chunk]:
@@ -33,46 +41,51 @@ def csv_chunks(options: AuditOptions) -> Iterator[Chunk]:
         The file has no header or no rows, lacks a column, is not text in its encoding, or holds lines with more or
         fewer fields than the header.
     """
-    import pyarrow as pa
-
-    header, separator = read_header(options)
-    needed = (*options.text_columns, *options.number_columns)
-    require_columns(needed, header, str(options.path))
+    header = read_header(options)
+    require_columns((*options.text_columns, *options.number_columns), header.names, str(options.path))
     irregular: list[tuple[int, int]] = []
-    watched = WatchedFile(options.path)
-    try:
-        rows = 0
-        for batch in _batches(watched, header, separator, options, irregular):
+    rows = 0
+    with contextlib.closing(WatchedFile(options.path)) as watched, _explaining(header, options, irregular):
+        for batch in _batches(watched, header, options, irregular):
             if irregular:
-                raise DataError(_irregular_lines(options.path, len(header), irregular, separator))
+                break
             if batch.num_rows:
-                yield _chunk(batch, options, header, rows, watched.done)
+                yield _chunk(batch, options, header.names, rows, watched.done)
             rows += batch.num_rows
-        if irregular:
-            raise DataError(_irregular_lines(options.path, len(header), irregular, separator))
-    except (EOFError, gzip.BadGzipFile):
-        raise DataError(f"{options.path} is not a whole gzip file. Fetch it again.") from None
-    except pa.ArrowInvalid as error:
-        if irregular:
-            raise DataError(_irregular_lines(options.path, len(header), irregular, separator)) from None
-        raise _explained(error, header, options) from None
-    finally:
-        watched.close()
+    if irregular:
+        raise _irregular_lines(header, options, irregular)
     if rows == 0:
         raise DataError(f"{options.path} has column names and no rows. Provide the whole table.")
-    if watched.quotes % 2 and not options.encoding.lower().startswith("utf-16"):
-        raise DataError(f"{options.path} cannot be read as CSV without doubt: {_UNCLOSED}")
+    if watched.quotes % 2 and not codec_name(options.encoding).startswith(("utf-16", "utf-32")):
+        raise DataError(f"{options.path} cannot be read as CSV without doubt: {UNCLOSED}")
+
+
+@contextlib.contextmanager
+def _explaining(header: Header, options: AuditOptions, irregular: list[tuple[int, int]]) -> Iterator[None]:
+    """Turn what reading raises into an error that names the place."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise damaged_gzip(options.path) from None
+    except UnicodeError:
+        raise wrong_encoding(options, "") from None
+    except pa.ArrowInvalid as error:
+        if irregular:
+            raise _irregular_lines(header, options, irregular) from None
+        raise _explained(error, header.names, options) from None
 
 
 def _batches(
-    watched: WatchedFile, header: list[str], separator: str, options: AuditOptions, irregular: list[tuple[int, int]]
+    watched: WatchedFile, header: Header, options: AuditOptions, irregular: list[tuple[int, int]]
 ) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     text = pa.dictionary(pa.int32(), pa.string())
-    kinds: dict[str, Any] = {str(header.index(name)): text for name in options.text_columns}
-    kinds |= {str(header.index(name)): pa.float64() for name in options.number_columns}
+    kinds: dict[str, Any] = {str(header.names.index(name)): text for name in options.text_columns}
+    kinds |= {str(header.names.index(name)): pa.float64() for name in options.number_columns}
 
     def note(row: Any) -> str:
         irregular.append((row.number or 0, row.actual_columns))
@@ -83,11 +96,14 @@ def _batches(
         read_options=arrow_csv.ReadOptions(
             use_threads=False,
             block_size=BLOCK_BYTES,
-            column_names=[str(at) for at in range(len(header))],
+            skip_rows=header.blank_lines,
+            column_names=[str(at) for at in range(len(header.names))],
             skip_rows_after_names=1,
-            encoding=options.encoding,
+            encoding=codec_name(options.encoding),
         ),
-        parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=header.separator, newlines_in_values=True, invalid_row_handler=note
+        ),
         convert_options=arrow_csv.ConvertOptions(
             include_columns=list(kinds),
             column_types=kinds,
@@ -101,9 +117,10 @@ def _chunk(batch: Any, options: AuditOptions, header: Sequence[str], before: int
     texts = {}
     for name in options.text_columns:
         column = batch.column(str(header.index(name)))
-        require_few_values(name, len(column.dictionary), before + batch.num_rows)
+        if name not in options.bands:
+            require_few_values(name, len(column.dictionary), before + batch.num_rows)
         codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        texts[name] = TextColumn(tuple(column.dictionary.to_pylist()), codes)
+        texts[name] = text_column(column.dictionary.to_pylist(), codes, options.missing_texts)
     numbers = {
         name: batch.column(str(header.index(name))).to_numpy(zero_copy_only=False).astype(np.float64)
         for name in options.number_columns
@@ -125,13 +142,14 @@ def _explained(error: Exception, header: Sequence[str], options: AuditOptions) -
             f"{options.path}{where}: the column '{name}' holds something that is not a number. Give a number or an "
             "empty field in every row."
         )
-    return DataError(f"{options.path} cannot be read as CSV: {_UNCLOSED}")
+    return DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
 
 
-def _irregular_lines(path: Path, expected: int, irregular: Sequence[tuple[int, int]], separator: str) -> str:
+def _irregular_lines(header: Header, options: AuditOptions, irregular: Sequence[tuple[int, int]]) -> DataError:
     listed = ", ".join(f"line {line} has {fields}" for line, fields in irregular[:LISTED])
     more = " and there are more" if len(irregular) > LISTED else ""
-    return (
-        f"{path}: lines with the wrong number of fields; expected {expected} as in the header, but {listed}{more}. "
-        f"Mend these lines (is a separator not quoted?), or give --separator; {separator!r} was used."
+    return DataError(
+        f"{options.path}: lines with the wrong number of fields; expected {len(header.names)} as in the header, but "
+        f"{listed}{more}. Mend these lines (is a separator not quoted?), or give --separator; {header.separator!r} was "
+        "used."
     )

@@ -1,18 +1,34 @@
 """The header of a CSV file: names of the columns, the separator, and whether the file is text at all."""
 
+import codecs
 import contextlib
 import csv
 import gzip
 import io
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.ml.errors import DataError
+from apps.ml.evaluation.audit.chunks import plain_name
 from apps.ml.evaluation.audit.options import AuditOptions
 
 SEPARATORS = (",", ";", "\t", "|")
 START_BYTES = 4096
 NOT_DECODED = "\ufffd"
+GZIP_START = b"\x1f\x8b"
+LONGEST_HEADER = 2**20
+"""Characters; a header that is longer is taken for a quotation mark that was never closed."""
+
+UNCLOSED = "a quotation mark is opened and never closed. Mend the quoting in the file."
+
+
+class Header(NamedTuple):
+    """Names of the columns, the separator, and how many blank lines stand before the names."""
+
+    names: tuple[str, ...]
+    separator: str
+    blank_lines: int
 
 
 class WatchedFile(io.RawIOBase):
@@ -21,7 +37,8 @@ class WatchedFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._raw = path.open("rb")
-        self._content: Any = gzip.GzipFile(fileobj=self._raw) if path.suffix == ".gz" else self._raw
+        compressed = self._raw.peek(len(GZIP_START)).startswith(GZIP_START) or path.suffix.lower() == ".gz"
+        self._content: Any = gzip.GzipFile(fileobj=self._raw) if compressed else self._raw
         self._size = max(path.stat().st_size, 1)
         self.quotes = 0
 
@@ -53,7 +70,7 @@ class WatchedFile(io.RawIOBase):
         super().close()
 
 
-def read_header(options: AuditOptions) -> tuple[list[str], str]:
+def read_header(options: AuditOptions) -> Header:
     """Return the column names and the separator: the one that was named, else the one that yields most of the needed
     columns, then most columns.
 
@@ -62,17 +79,32 @@ def read_header(options: AuditOptions) -> tuple[list[str], str]:
     DataError
         The file is empty or ends with its header, or is not text in the encoding.
     """
-    text = _first_record(options)
+    text, blank_lines = _first_record(options)
     if NOT_DECODED in text:
         raise wrong_encoding(options, "")
     needed = {*options.text_columns, *options.number_columns}
     separators = (options.separator,) if options.separator else SEPARATORS
     headers = {
-        separator: [name.strip() for name in next(csv.reader([text], delimiter=separator), [])]
-        for separator in separators
+        separator: tuple(plain_name(name) for name in next(_records(text, separator), [])) for separator in separators
     }
     best = max(separators, key=lambda separator: (len(needed & set(headers[separator])), len(headers[separator])))
-    return headers[best], best
+    return Header(headers[best], best, blank_lines)
+
+
+def codec_name(encoding: str) -> str:
+    """Return the usual name of an encoding (`utf-16` for `UTF16`).
+
+    Raises
+    ------
+    LookupError
+        There is none of that name.
+    """
+    return codecs.lookup(encoding).name
+
+
+def damaged_gzip(path: Path) -> DataError:
+    """Return the error that says that a compressed file is damaged."""
+    return DataError(f"{path} is not a whole gzip file. Fetch it again.")
 
 
 def wrong_encoding(options: AuditOptions, where: str) -> DataError:
@@ -83,29 +115,42 @@ def wrong_encoding(options: AuditOptions, where: str) -> DataError:
     )
 
 
-def _first_record(options: AuditOptions) -> str:
-    """Return the first record that is not blank; it may hold line breaks within quotation marks."""
-    encoding = "utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding
+def _records(text: str, separator: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _first_record(options: AuditOptions) -> tuple[str, int]:
+    """Return the first record that is not blank, and how many blank lines stand before it; it may hold line breaks
+    within quotation marks."""
     try:
-        _require_text(options.path, options.encoding)
+        encoding = codec_name(options.encoding)
+        _require_text(options.path, encoding)
+        encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         with contextlib.closing(WatchedFile(options.path)) as file:
             stream = io.TextIOWrapper(io.BufferedReader(file), encoding=encoding, errors="replace", newline="")
-            text = ""
-            for line in stream:
+            text, blank_lines = "", 0
+            while line := stream.readline(LONGEST_HEADER):
+                if not text and not line.strip():
+                    blank_lines += 1
+                    continue
                 text += line
-                if text.strip() and text.count('"') % 2 == 0:
+                if text.count('"') % 2 == 0:
                     break
+                if len(text) > LONGEST_HEADER:
+                    raise DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
+            if text.count('"') % 2:
+                raise DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
             if not stream.read(1):
                 raise DataError(f"{options.path} has column names and no rows. Provide the whole table.")
-            return text.strip("\r\n")
+            return text.strip("\r\n"), blank_lines
     except UnicodeError:
         raise wrong_encoding(options, "") from None
     except LookupError:
         raise DataError(
             f"{options.path}: '{options.encoding}' is not the name of an encoding. Give for instance utf-8 or latin-1."
         ) from None
-    except (EOFError, gzip.BadGzipFile):
-        raise DataError(f"{options.path} is not a whole gzip file. Fetch it again.") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise damaged_gzip(options.path) from None
 
 
 def _require_text(path: Path, encoding: str) -> None:
@@ -113,7 +158,7 @@ def _require_text(path: Path, encoding: str) -> None:
         start = file.read(START_BYTES)
     if not start.strip():
         raise DataError(f"{path} is empty; expected a table. Provide the whole file.")
-    if b"\0" in start and not encoding.lower().startswith(("utf-16", "utf-32")):
+    if b"\0" in start and not encoding.startswith(("utf-16", "utf-32")):
         raise DataError(
             f"{path} holds zero bytes, so it is not text in the encoding '{encoding}'. Give the right one with "
             "--encoding (utf-16?), or save the file as UTF-8."

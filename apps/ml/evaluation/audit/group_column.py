@@ -38,7 +38,7 @@ class GroupColumn:
             More than :data:`MOST_GROUPS` groups, or a group whose name could be that of an intersection.
         """
         self.rows += len(column.codes)
-        names = self._banded(column) if self.bands else [value.strip() or None for value in column.values]
+        names = self._banded(column) if self.bands else list(column.values)
         groups = sorted({name for name in names if name is not None})
         self._require_groups(groups)
         position = {name: at for at, name in enumerate(groups)}
@@ -70,14 +70,13 @@ class GroupColumn:
     def _banded(self, column: TextColumn) -> list[str | None]:
         names = band_names(self.bands or (), whole=False)
         numbers = pd.to_numeric(pd.Series(column.values, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
-        present = np.array([bool(value.strip()) for value in column.values], dtype=bool)
-        odd = np.isnan(numbers) & present
+        odd = ~np.isfinite(numbers)
         if odd.any():
             self.not_numbers += int(np.append(odd, [False])[column.codes].sum())
-        known: npt.NDArray[np.float64] = numbers[~np.isnan(numbers)]
+        known: npt.NDArray[np.float64] = numbers[~odd]
         self.whole = self.whole and bool((known == np.rint(known)).all())
         positions = np.searchsorted(np.array(self.bands), numbers, side="right")
-        return [None if np.isnan(number) else names[at] for number, at in zip(numbers.tolist(), positions, strict=True)]
+        return [None if no_number else names[at] for no_number, at in zip(odd.tolist(), positions, strict=True)]
 
     def _require_groups(self, groups: list[str]) -> None:
         self.seen.update(groups[: MOST_GROUPS + 1])
@@ -87,8 +86,9 @@ class GroupColumn:
                 f"rows, more than the groups that can be compared. Put its numbers into bands (--bands "
                 f"'{self.name}=25,45'), or name a column of groups."
             )
-        if any(JOINED_BY in name for name in groups):
+        # Blanks around the name, so that × at its edge is found: it would join up with the neighbour's.
+        if any(JOINED_BY in f" {name} " for name in groups):
             raise DataError(
-                f"the column '{self.name}' has groups with '{JOINED_BY}' in their names, which stands between the "
-                "parts of an intersection. Write another sign there."
+                f"the column '{self.name}' has groups with '{JOINED_BY.strip()}' in their names, which stands between "
+                "the parts of an intersection. Write another sign there."
             )

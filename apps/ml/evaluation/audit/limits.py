@@ -9,6 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from apps.ml.errors import BadInputError
+from apps.ml.evaluation.gates.paths import GatesOrigin
 from apps.ml.parameters import Gate
 
 FOUR_FIFTHS = Gate(name="four fifths", metric="fairness.*.demographic_parity_ratio", at_least=0.8)
@@ -17,7 +18,15 @@ FOUR_FIFTHS = Gate(name="four fifths", metric="fairness.*.demographic_parity_rat
 EQUAL_OPPORTUNITY = Gate(name="equal opportunity", metric="fairness.*.equal_opportunity_difference", at_most=0.15)
 """The limit that the pipeline's own gates have; it needs labels."""
 
-_WRITTEN = re.compile(r"(?P<metric>[^<>=]+?)\s*(?P<sign><=|>=)\s*(?P<limit>[^<>=]+)")
+ORIGIN = GatesOrigin(
+    "",
+    "Mend the path that --gate or the file of --gates names.",
+    "Give --confidence {confidence:g} or more, or ask for less",
+)
+"""Where the gates of an audit were written, for messages."""
+
+# The last sign divides, because names of groups may hold others: `fairness.age.groups.<25.selection_rate>=0.5`.
+_WRITTEN = re.compile(r"(?P<metric>.+?)\s*(?P<sign><=|>=)\s*(?P<limit>[^<>=]+)")
 
 
 def default_gates(labelled: bool) -> tuple[Gate, ...]:
@@ -55,6 +64,8 @@ def read_gates(path: Path) -> tuple[Gate, ...]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"there is no file {path}. Name a YAML file with gates.") from None
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be read: {error.strerror}. Name a YAML file with gates.") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise BadInputError(
             f"{path} is not valid YAML. Write a list of gates as under `gates:` in params.yaml."
@@ -80,6 +91,22 @@ def require_own_names(gates: Sequence[Gate]) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise BadInputError(f"two gates are named '{repeated}'. Give each its own name.")
+
+
+def require_fixed_limits(gates: Sequence[Gate]) -> None:
+    """Refuse a gate on the change from a champion: an audit has none, and leaving the gate out would pass it.
+
+    Raises
+    ------
+    BadInputError
+        Names it.
+    """
+    changing = next((gate.name for gate in gates if gate.reference != "fixed"), None)
+    if changing is not None:
+        raise BadInputError(
+            f"the gate '{changing}' limits the change from a champion (reference: champion), and an audit has "
+            "no champion. Leave this gate out."
+        )
 
 
 def _checked(content: list[Any], origin: str) -> tuple[Gate, ...]:

@@ -1,5 +1,6 @@
 """What an audit was asked for, checked before a row is read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -8,6 +9,8 @@ from typing import Literal
 
 from apps.ml.data.processed import JOINED_BY
 from apps.ml.errors import BadInputError
+from apps.ml.evaluation.audit.chunks import plain_name
+from apps.ml.evaluation.audit.limits import require_fixed_limits
 from apps.ml.evaluation.audit.outcome_words import OutcomeWords, canonical
 from apps.ml.parameters import Gate
 
@@ -17,6 +20,8 @@ MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "?")
 """Texts that stand for a missing value, besides an empty field."""
 
 MOST_ATTRIBUTES = 8
+MOST_CONFIDENCE = 1 - 1e-9
+"""Nearer to 1, intervals of many comparisons at once have no end."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,17 @@ class AuditOptions:
     gates: tuple[Gate, ...] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("prediction", "label", "score", "weight"):
+            self._set(name, None if getattr(self, name) is None else plain_name(getattr(self, name)))
+        for name in ("sensitive", "conditions"):
+            self._set(name, tuple(plain_name(column) for column in getattr(self, name)))
+        self._set("bands", {plain_name(column): bounds for column, bounds in self.bands.items()})
+        self._set("references", {plain_name(name): plain_name(group) for name, group in self.references.items()})
         _require_decisions(self)
         _require_distinct_columns(self)
         _require_attributes(self)
+        _require_bands(self)
+        require_fixed_limits(self.gates or ())
 
     @property
     def group_columns(self) -> tuple[str, ...]:
@@ -99,6 +112,9 @@ class AuditOptions:
         found = [names for size in range(1, depth + 1) for names in combinations(self.sensitive, size)]
         return {JOINED_BY.join(names): names for names in found}
 
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
 
 def score_scale_named(name: str) -> ScoreScale:
     """Return the scale of that name.
@@ -123,6 +139,8 @@ def _require_decisions(options: AuditOptions) -> None:
         )
     if options.prediction is not None and options.threshold is not None:
         raise BadInputError("--prediction and --threshold both say what was decided. Leave one of them out.")
+    if options.threshold is not None and not math.isfinite(options.threshold):
+        raise BadInputError("--threshold is not a finite number. Write for instance 0.5.")
 
 
 def _require_distinct_columns(options: AuditOptions) -> None:
@@ -146,11 +164,19 @@ def _require_distinct_columns(options: AuditOptions) -> None:
 
 
 def _require_attributes(options: AuditOptions) -> None:
-    if not 0.0 < options.confidence < 1.0:
-        raise BadInputError("--confidence is a number between 0 and 1. Write for instance 0.95.")
+    if not 0.0 < options.confidence <= MOST_CONFIDENCE:
+        raise BadInputError(
+            "--confidence is a number between 0 and 1, not nearer to 1 than a billionth. Write for instance 0.95."
+        )
     if not options.sensitive:
         raise BadInputError("there is no sensitive attribute. Name at least one column with --sensitive.")
     attributes = options.group_columns
+    joining = next((name for name in attributes if JOINED_BY in f" {name} "), None)
+    if joining is not None:
+        raise BadInputError(
+            f"the column name '{joining}' holds '{JOINED_BY.strip()}', which stands between the parts of an "
+            "intersection. Rename the column."
+        )
     if len(attributes) > MOST_ATTRIBUTES:
         raise BadInputError(
             f"{len(attributes)} sensitive columns and conditions are more than the {MOST_ATTRIBUTES} that one audit "
@@ -161,9 +187,18 @@ def _require_attributes(options: AuditOptions) -> None:
         for name in names:
             if name not in allowed:
                 raise BadInputError(f"{option} speaks of '{name}', which is none of {_listed(allowed)}. Mend the name.")
+
+
+def _require_bands(options: AuditOptions) -> None:
     for name, bounds in options.bands.items():
         if any(low >= high for low, high in pairwise(bounds)):
             raise BadInputError(f"--bands {name}: lower bounds must ascend. Write them from the smallest on.")
+        # A band is named by its bounds, which are written with six digits.
+        if not all(math.isfinite(bound) and float(f"{bound:g}") == bound for bound in bounds):
+            raise BadInputError(
+                f"--bands {name}: a bound is not a finite number of at most six digits. Round it, or divide the "
+                "column's numbers, by 1000 for instance."
+            )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -90,7 +90,7 @@ class OutcomeColumn:
     def _require_outcomes(self, values: list[str], distinct: int) -> None:
         together = {*self.rows, *values}
         numbers = [value for value in together if is_number([value]) and 0.0 <= float(value) <= 1.0]
-        if len(numbers) > 2 and any(is_between_zero_and_one(value) for value in numbers):
+        if any(is_between_zero_and_one(value) for value in numbers if value not in self.words.named):
             raise DataError(
                 f"the column '{self.name}' ({self.option}) holds probabilities, not outcomes. Name it with --score, "
                 "and say with --threshold from which score on a row is predicted positive."

@@ -1,6 +1,7 @@
 """Which values of the prediction and the label are the positive event, which are not, and which are good for people."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ def canonical(value: str) -> str:
     >>> [canonical(value) for value in (" Yes", "1.0", "-0", "1e3", "Low risk")]
     ['yes', '1', '0', '1000', 'low risk']
     """
-    text = value.strip().casefold()
+    text = unicodedata.normalize("NFC", value.strip()).casefold()
     if not _NUMBER.fullmatch(text):
         return text
     number = float(text)

@@ -124,6 +124,9 @@ def _selected(rows: AuditRows, usable: npt.NDArray[np.bool_]) -> AuditRows:
 def _chunks(options: AuditOptions) -> Iterator[Chunk]:
     if not options.path.is_file():
         raise DataError(f"there is no file {options.path}. Name a CSV or Parquet file.")
-    with options.path.open("rb") as stream:
-        start = stream.read(len(PARQUET_START))
+    try:
+        with options.path.open("rb") as stream:
+            start = stream.read(len(PARQUET_START))
+    except OSError as error:
+        raise DataError(f"{options.path} cannot be read: {error.strerror}. Mend its permissions.") from None
     return parquet_chunks(options) if start == PARQUET_START else csv_chunks(options)

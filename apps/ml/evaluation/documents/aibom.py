@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apps.ml.evaluation.documents.aibom_components import COMPONENTS, component_of
-from apps.ml.evaluation.documents.aibom_controls import NOTHING_KNOWN, OPEN_STATES, Control, Facts, controls
+from apps.ml.evaluation.documents.aibom_controls import NOTHING_KNOWN, UNPROVEN_STATES, Control, Facts, controls
 from apps.ml.evaluation.documents.aibom_risks import (
     UNDATED,
     is_reviewed,
@@ -41,7 +41,7 @@ def render_aibom(record: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> str
         "fairmind_context": {
             "platform_name": "FairMind",
             "generation_mode": "synthetic_fixture" if simulated(record) else "fairmind_runtime_export",
-            "source_services": [{"path": "reports/evidence.json", "role": "evidence record, named by its digest"}],
+            "source_services": [{"path": "evidence.json", "role": "evidence record, named by its digest"}],
             "evidence_boundary": f"Everything follows from the evidence record {record['digest']}.",
         },
         "components": components,
@@ -53,7 +53,7 @@ def render_aibom(record: Mapping[str, Any], facts: Facts = NOTHING_KNOWN) -> str
 
 
 def _review(record: Mapping[str, Any], facts: Facts, every: Sequence[Control]) -> dict[str, Any]:
-    pending = [f"{one.name}: {one.why}" for one in every if one.state in OPEN_STATES]
+    pending = [f"{one.name}: {one.why}" for one in every if one.state in UNPROVEN_STATES]
     reviewed = is_reviewed(record, facts)
     return {
         "status": "accepted" if reviewed and not pending else "review_required",
@@ -65,7 +65,7 @@ def _review(record: Mapping[str, Any], facts: Facts, every: Sequence[Control]) -
 
 
 def _limitations(record: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    yield "What is missing, unknown or stale is an unknown risk, not a low one."
+    yield "What is missing, unknown, stale or simulated is an unknown risk, not a low one."
     yield "A state says whether evidence exists and for what, not whether the outcomes are fair."
     if facts.dated is None:
         yield f"No time was handed in; {UNDATED} stands for it."

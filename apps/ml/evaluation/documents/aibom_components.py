@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from apps.ml.evaluation.documents.aibom_controls import OPEN_STATES, Control, Facts, state_of_measurements
+from apps.ml.evaluation.documents.aibom_controls import (
+    OPEN_STATES,
+    UNPROVEN_STATES,
+    Control,
+    Facts,
+    state_of_measurements,
+)
 from apps.ml.evaluation.documents.aibom_risks import FOUR_FIFTHS, is_reviewed, moment, risks, severity
 from apps.ml.evaluation.documents.words import COMPARISONS, estimator, spoken
 
@@ -30,8 +36,8 @@ def component_of(name: str, record: Mapping[str, Any], facts: Facts, own: Sequen
     kind, upstream, downstream = COMPONENTS[name]
     state, why = _state(own, record, facts)
     gaps = [one for one in own if one.state in OPEN_STATES]
+    unproven = [one for one in own if one.state in UNPROVEN_STATES]
     measured = name == "evaluation"
-    held = [one.evidence for one in own if one.evidence]
     reviewed = is_reviewed(record, facts)
     return {
         "component_id": name,
@@ -47,27 +53,27 @@ def component_of(name: str, record: Mapping[str, Any], facts: Facts, own: Sequen
         "known_bias_risks": list(_bias_risks(name, record, state)),
         "remediation_history": [],
         "validation_state": _validation(state, own),
-        "evidence_refs": held,
+        "evidence_refs": _references(own),
         "evidence_freshness": {
             "last_updated": moment(facts.dated) if facts.dated else None,
             "expires_at": None,
             "staleness_rule": "Stale as soon as a model with another bundle digest is in use.",
             "evidence_state": state,
         },
-        "review_status": "accepted" if reviewed and not gaps else "review_required" if gaps else "pending",
+        "review_status": "accepted" if reviewed and not unproven else "review_required" if unproven else "pending",
         "regulatory_mapping": [_mapping(one) for one in own],
         "unknowns": [f"{one.name}: {one.why}" for one in gaps],
         "risk_summary": risks(own, [severity(record, facts)] if measured else [], []),
-        "claim_support": _support(name, own, gaps, held),
+        "claim_support": _support(name, own, unproven),
         "evidence_gap_type": _gap_types(gaps, reviewed),
         "evidence_state_reason": why,
         "component_fault_localization": {
             "fault_component_id": name,
             "upstream_faults": [],
-            "downstream_claims_affected": [one.claim for one in gaps],
+            "downstream_claims_affected": [one.claim for one in unproven],
             "localization_confidence": "high" if gaps else "unknown",
         },
-        "reviewer_required_action": _action(gaps, reviewed),
+        "reviewer_required_action": _action(unproven, reviewed),
     }
 
 
@@ -87,7 +93,7 @@ def _name(component: str, record: Mapping[str, Any]) -> str:
     names = {
         "data": record["data"]["title"],
         "model": estimator(record["model"]["estimator"]) if record["model"] is not None else "",
-        "evaluation": f"rows that were measured: {', '.join(map(str, record['data']['rows']))}",
+        "evaluation": "test rows that were measured" if record["model"] is not None else "rows of the audited file",
         "report": "evidence record",
         "monitor": "monitoring after deployment",
     }
@@ -190,14 +196,19 @@ def _validation(state: str, own: Sequence[Control]) -> str:
     return "reviewed" if state == "reviewed" else "validated"
 
 
-def _support(name: str, own: Sequence[Control], gaps: Sequence[Control], held: list[str]) -> dict[str, Any]:
+def _references(own: Iterable[Control]) -> list[str]:
+    """Return the evidence of some controls, each once."""
+    return list(dict.fromkeys(one.evidence for one in own if one.evidence))
+
+
+def _support(name: str, own: Sequence[Control], gaps: Sequence[Control]) -> dict[str, Any]:
     applicable = [one for one in own if one.state != "not_applicable"]
     status = "supported" if not gaps else "partially_supported" if len(gaps) < len(applicable) else "unsupported"
     return {
         "claim_id": f"{name}.reviewable",
         "claim_text": " ".join(one.claim for one in own) or "Nothing is claimed.",
         "support_status": status if applicable else "not_applicable",
-        "supporting_evidence_refs": held,
+        "supporting_evidence_refs": _references(one for one in own if one not in gaps),
         "unsupported_reason": "; ".join(f"{one.name}: {one.why}" for one in gaps),
     }
 

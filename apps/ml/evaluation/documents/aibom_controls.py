@@ -12,7 +12,7 @@ reviewed        a responsible person signed this very digest
 current         none of these
 ==============  ====================================================================================================
 
-What is missing, unknown or stale is never a low risk, and no review makes simulated evidence real.
+What is missing, unknown, stale or simulated is never a low risk, and no review makes simulated evidence real.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,9 @@ from apps.ml.files import sha256_of_json
 State = Literal["unknown", "missing", "simulated", "stale", "current", "reviewed", "not_applicable"]
 OPEN_STATES = ("missing", "unknown", "stale")
 """States that leave a gap: nobody may read them as a low risk."""
+
+UNPROVEN_STATES = (*OPEN_STATES, "simulated")
+"""States that support no claim about people and that nobody can accept."""
 
 
 @dataclass(frozen=True)

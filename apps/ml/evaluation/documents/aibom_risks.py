@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apps.ml.evaluation.documents.aibom_controls import OPEN_STATES, Control, Facts, state_of_measurements
+from apps.ml.evaluation.documents.aibom_controls import (
+    UNPROVEN_STATES,
+    Control,
+    Facts,
+    state_of_measurements,
+)
 from apps.ml.evaluation.documents.words import spoken
 
 UNDATED = "1970-01-01T00:00:00Z"
@@ -14,7 +19,10 @@ FOUR_FIFTHS = 0.8
 
 
 def severity(record: Mapping[str, Any], facts: Facts) -> str:
-    """Return how severe the measured gap in favourable outcomes is; unknown wherever the evidence cannot say."""
+    """Return how severe the measured gap in favourable outcomes is; unknown wherever the evidence cannot say.
+
+    Low needs every group to be judged: what was not judged may be where the gap is.
+    """
     state, _ = state_of_measurements(record, facts)
     ratios = [part.get("demographic_parity_ratio") for part in record["fairness"].values()]
     known = [found for found in ratios if found is not None and found["value"] is not None]
@@ -22,7 +30,10 @@ def severity(record: Mapping[str, Any], facts: Facts) -> str:
         return "unknown"
     if any(_bound(found, "upper") < FOUR_FIFTHS for found in known):
         return "high"
-    return "low" if all(_bound(found, "lower") >= FOUR_FIFTHS for found in known) else "medium"
+    if any(_bound(found, "lower") < FOUR_FIFTHS for found in known):
+        return "medium"
+    groups = [group for part in record["fairness"].values() for group in part["groups"].values()]
+    return "low" if all(group["judged"] for group in groups) else "unknown"
 
 
 def _bound(found: Mapping[str, Any], name: str) -> float:
@@ -33,9 +44,9 @@ def _bound(found: Mapping[str, Any], name: str) -> float:
 def risks(own: Sequence[Control], measured: Sequence[str], key_risks: list[str]) -> dict[str, Any]:
     """Summarise risks: what is missing, unknown, stale or simulated makes them unknown, never low."""
     states = [one.state for one in own]
-    open_states = [state for state in states if state in OPEN_STATES]
+    unproven = [state for state in states if state in UNPROVEN_STATES]
     severity = next(iter(measured), "unknown")
-    if severity != "high" and (open_states or "simulated" in states or not measured):
+    if severity != "high" and (unproven or not measured):
         severity = "unknown"
     return {
         "overall_severity": severity,
@@ -43,7 +54,9 @@ def risks(own: Sequence[Control], measured: Sequence[str], key_risks: list[str])
         "unknown_count": sum(state in ("unknown", "missing") for state in states),
         "stale_evidence_count": states.count("stale"),
         "simulated_evidence_count": states.count("simulated"),
-        "reviewer_action": "Ask for the evidence that is open." if open_states else "Review what was measured.",
+        "reviewer_action": "Ask for evidence where it is open or simulated."
+        if unproven
+        else "Review what was measured.",
     }
 
 

@@ -15,7 +15,7 @@ from apps.ml.evaluation.documents.words import MAIN_COMPARISONS, NONE, PERFORMAN
 from apps.ml.files import sha256_of_json
 
 GROUP_ACCURACY = ("accuracy", "true_positive_rate", "false_positive_rate", "positive_predictive_value")
-SECTIONS = ("performance", "fairness", "counts", "curves", "explainability", "truth")
+SECTIONS = ("performance", "fairness", "counts", "curves", "explainability", "truth", "gates")
 
 
 def render_annex_iv(record: Mapping[str, Any], dated: str | None = None) -> str:
@@ -24,8 +24,9 @@ def render_annex_iv(record: Mapping[str, Any], dated: str | None = None) -> str:
         "eu_ai_act_annex_iv.md.j2",
         record,
         performance=_performance(record),
-        impacts={spoken(name): _impacts(part) for name, part in record["fairness"].items()},
-        accuracy={spoken(name): _accuracy(record, name) for name in record["fairness"]},
+        impacts=[(spoken(name), _impacts(part), _undefined(part)) for name, part in record["fairness"].items()],
+        accuracy=[(spoken(name), _accuracy(record, name)) for name in record["fairness"]],
+        limits_judged=_judged(record),
         logs=_logs(record),
         limits=limits(record),
         dated=dated,
@@ -47,6 +48,15 @@ def _impacts(part: Mapping[str, Any]) -> Markdown:
     return table(("Metric", "Value", "Held together", "Lowest group", "Highest group"), rows)
 
 
+def _undefined(part: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the comparisons without a value by the reason why."""
+    found: dict[str, list[str]] = {}
+    for name, word in MAIN_COMPARISONS.items():
+        if name in part and part[name]["value"] is None:
+            found.setdefault(part[name]["undefined"], []).append(word.name)
+    return list(found.items())
+
+
 def _accuracy(record: Mapping[str, Any], attribute: str) -> Markdown:
     groups = record["fairness"][attribute]["groups"]
     shown = [name for name in GROUP_ACCURACY if any(_defined(group.get(name)) for group in groups.values())]
@@ -61,6 +71,17 @@ def _accuracy(record: Mapping[str, Any], attribute: str) -> Markdown:
     return table(("Group", "Persons", *(WORDS[name].name for name in shown)), rows if shown else [], numbers=(1,))
 
 
+def _judged(record: Mapping[str, Any]) -> Markdown:
+    """Return what was said about every declared limit; nothing where none was judged before signing."""
+    said = record["gates"] or {}
+    rows = [
+        (name, one["verdict"], one["reason"])
+        for kind in ("gates", "guards", "policy")
+        for name, one in (said.get(kind) or {}).items()
+    ]
+    return table(("Limit", "Verdict", "Why"), rows)
+
+
 def _defined(found: Mapping[str, Any] | None) -> bool:
     return found is not None and found["value"] is not None
 
@@ -71,5 +92,9 @@ def _logs(record: Mapping[str, Any]) -> Markdown:
         rows.append(("model bundle", Markdown(f"`{record['model']['bundle_sha256']}`")))
     if record["data"]["source_digest"]:
         rows.append(("data source", Markdown(f"`{record['data']['source_digest']}`")))
-    rows += [(f"section {name} of the record", Markdown(f"`{sha256_of_json(record[name])}`")) for name in SECTIONS]
+    rows += [
+        (f"section {name} of the record", Markdown(f"`{sha256_of_json(record[name])}`"))
+        for name in SECTIONS
+        if record[name]
+    ]
     return table(("What", "sha256"), rows)

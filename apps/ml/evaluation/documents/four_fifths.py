@@ -11,11 +11,14 @@ from typing import Any
 from apps.ml.data.processed import is_unknown_group
 from apps.ml.evaluation.documents.markdown import Markdown, measured, rate, render_markdown, table
 from apps.ml.evaluation.documents.outcomes import Outcome, counted, is_weighted, outcomes, ratios_to_highest
-from apps.ml.evaluation.documents.words import NONE, count, spoken
-from apps.ml.evaluation.fairness.four_fifths import four_fifths_by_group
+from apps.ml.evaluation.documents.words import NONE, count, interval, number, spoken
+from apps.ml.evaluation.fairness.four_fifths import FOUR_FIFTHS, four_fifths_by_group
 from apps.ml.evaluation.statistics.measurement import Measurement
 
 HEAD = ("Group", "Persons", "Favourable", "Rate", "Ratio to the highest", "p-value", "One person decides", "Finding")
+
+MOST_DIGITS = 10
+"""Decimals that a number is written with at most."""
 
 HIGHEST = "highest rate"
 NO_IMPACT = "no adverse impact shown"
@@ -30,9 +33,9 @@ def render_four_fifths(record: Mapping[str, Any]) -> str:
     return render_markdown(
         "four_fifths.md.j2",
         record,
-        tables={spoken(one["name"]): _table(record, one["name"]) for one in record["data"]["attributes"]},
+        tables=[(spoken(one["name"]), _table(record, one["name"])) for one in record["data"]["attributes"]],
         weighted=is_weighted(record),
-        level=round(1 - record["inference"]["confidence"], 10),
+        level=_level(record),
     )
 
 
@@ -61,7 +64,7 @@ def _table(record: Mapping[str, Any], attribute: str) -> Markdown:
     names = [one.name for one, is_judged in zip(everybody, judged, strict=True) if is_judged]
     held = four_fifths_by_group(counted(record, attribute), judged, record["decision"]["favourable"])
     ratios = ratios_to_highest(record, attribute, names, record["inference"]["confidence"])
-    level = 1 - record["inference"]["confidence"]
+    level = _level(record)
     return table(
         HEAD,
         ([*_numbers(one), *_judgement(one, ratios.get(one.name), held, smallest, level)] for one in everybody),
@@ -83,12 +86,30 @@ def _judgement(
     own = held[one.name]
     decides = {None: "not for weighted persons", True: "yes", False: "no"}[own.get("one_person_decides")]
     return [
-        measured(ratio.to_dict()),
-        f"{_p_value(own['p_value'])} ({own['test']})",
+        _on_its_side(ratio, own["below"]),
+        f"{_p_value(own['p_value'], level)} ({own['test']})",
         decides,
         f"{finding(own, level)} (against {own['compared_with']})",
     ]
 
 
-def _p_value(value: float) -> str:
-    return "under 0.001" if value < 0.001 else f"{value:.3f}"
+def _level(record: Mapping[str, Any]) -> float:
+    """Return the p-value up to which a difference is significant, without the error of the subtraction."""
+    return round(1 - float(record["inference"]["confidence"]), 10)
+
+
+def _on_its_side(ratio: Measurement, below: bool) -> Markdown:
+    """Return the ratio with as many digits as it takes to tell on which side of four-fifths it lies."""
+    digits = _telling_digits(ratio.value, float(FOUR_FIFTHS), below)
+    return Markdown(f"{number(ratio.value, digits)} {interval(ratio.to_dict())}".strip())
+
+
+def _p_value(value: float, level: float) -> str:
+    digits = _telling_digits(value, level, value < level)
+    return "under 0.001" if value < 0.001 < level else number(value, digits)
+
+
+def _telling_digits(value: float | None, limit: float, below: bool) -> int:
+    """Return how many decimals, three at least, a number needs so that it reads as below the limit if it is."""
+    known = value if value is not None else limit
+    return next((digits for digits in range(3, MOST_DIGITS) if (round(known, digits) < limit) == below), MOST_DIGITS)

@@ -1,4 +1,4 @@
-"""The columns of a table of groups: measures that some group has, and those that none has, said once with the reason."""
+"""The columns of a table of groups: measures that some group has, and those that none has, with the reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,22 +2,31 @@
 
 References
 ----------
-Rules of the City of New York, title 6, §5-300 (definitions of impact ratio, selection rate, scoring rate), §5-301
-(what a bias audit calculates; categories under 2 %; the number of unknown), §5-303 (what is published).
+Rules of the City of New York, title 6, §5-300 (definitions of category, impact ratio, selection rate, scoring rate),
+§5-301(b) to (d) (what a bias audit calculates; the number of unknown; categories under 2 %), §5-303 (what is
+published).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 from apps.ml.evaluation.documents.markdown import Markdown, measured, rate, render_markdown, table
-from apps.ml.evaluation.documents.outcomes import Outcome, is_weighted, outcomes, ratios_to_highest
-from apps.ml.evaluation.documents.words import NONE, count, number, percent, spoken
+from apps.ml.evaluation.documents.outcomes import (
+    Outcome,
+    counted,
+    is_weighted,
+    outcomes,
+    ratios_to_highest,
+    scoring_ratios,
+)
+from apps.ml.evaluation.documents.words import count, percent, spoken
 from apps.ml.evaluation.statistics.measurement import Measurement
 
-SMALL_SHARE = 0.02
-"""Categories with a smaller share of the persons whose category is known may be left out of the impact ratio."""
+SMALL_SHARE = Fraction(2, 100)
+"""§5-301(d): a category with a smaller share of the persons whose category is known may be left out of the ratio."""
 
 Kind = Literal["sex", "race", "intersection", "other"]
 
@@ -49,7 +58,11 @@ def render_ll144(record: Mapping[str, Any], dated: str | None = None) -> str:
         record,
         sections=_sections(audited),
         missing=[kind for kind in ("sex", "race", "intersection") if kind not in kinds],
-        small=percent(SMALL_SHARE, 0),
+        small=percent(float(SMALL_SHARE), 0),
+        persons=max((counted(record, one["name"]).rows for one in record["data"]["attributes"]), default=0),
+        scored=any(
+            "scoring_rate" in group for part in record["fairness"].values() for group in part["groups"].values()
+        ),
         weighted=is_weighted(record),
         dated=dated,
     )
@@ -99,8 +112,7 @@ def _audited(record: Mapping[str, Any], attribute: Mapping[str, Any]) -> Audited
 
 
 def _cells(one: Outcome, ratio: Measurement | None) -> list[Any]:
-    written = LEFT_OUT if ratio is None else measured(ratio.to_dict())
-    return [one.name, count(one.persons), count(one.selected), rate(one.rate.to_dict()), written]
+    return [one.name, count(one.persons), count(one.selected), rate(one.rate.to_dict()), _ratio(ratio)]
 
 
 def _scoring_cells(
@@ -111,11 +123,13 @@ def _scoring_cells(
     rates = {one.name: groups[one.name]["scoring_rate"] for one in known if "scoring_rate" in groups[one.name]}
     if not rates or record["decision"]["favourable"] == "negative":
         return {}
-    highest = max((rates[name]["value"] or 0.0 for name in compared), default=0.0)
-    return {name: (rate(found), _ratio(found["value"], highest, name in compared)) for name, found in rates.items()}
+    ratios = scoring_ratios(record, attribute, compared, record["inference"]["confidence"])
+    return {name: (rate(found), _ratio(ratios.get(name))) for name, found in rates.items()}
 
 
-def _ratio(value: float | None, highest: float, compared: bool) -> str:
-    if not compared:
-        return LEFT_OUT
-    return NONE if value is None or not highest else number(value / highest)
+def _has_scoring_rates(record: Mapping[str, Any]) -> bool:
+    return any("scoring_rate" in group for part in record["fairness"].values() for group in part["groups"].values())
+
+
+def _ratio(found: Measurement | None) -> str:
+    return LEFT_OUT if found is None else measured(found.to_dict())

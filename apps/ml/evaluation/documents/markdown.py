@@ -7,7 +7,10 @@ from typing import Any
 from apps.ml.evaluation.documents import words
 from apps.ml.evaluation.documents.templating import document_environment
 
-_SPECIAL = re.compile(r"([\\`*|\[\]#])")
+_SPECIAL = re.compile(r"([\\`*~|\[\]#]|(?<![^\W_])_|_(?![^\W_]))")
+_STARTS_A_BLOCK = re.compile(r"^(\d{0,9})([-+=.)])(?=[\s=-]|$)")
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of the text that follows."""
 
 
 class Markdown(str):
@@ -34,9 +37,9 @@ def escape_markdown(value: Any) -> str:
     """Return a value as text that Markdown and HTML show as it is, on one line."""
     if isinstance(value, Markdown):
         return value
-    text = " ".join(str(value).split())
+    text = " ".join(_UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(value)).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", text)
+    return _STARTS_A_BLOCK.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
 
 
 def measured(measurement: Mapping[str, Any]) -> Markdown:

@@ -46,6 +46,7 @@ def render_ml_bom(record: Mapping[str, Any]) -> str:
                     "fairmind:evidence:sha256": record["digest"],
                     "fairmind:evidence:format": FORMAT,
                     "fairmind:evidence:subject": record["subject"],
+                    "fairmind:evidence:confidence": record["inference"]["confidence"],
                 }
             ),
         },
@@ -118,13 +119,13 @@ def _considerations(record: Mapping[str, Any]) -> dict[str, Any]:
     decision, policy = record["decision"], record["policy"]
     inputs = ", ".join(policy["sensitive_inputs"])
     return {
-        "users": ["People who decide about other people and can overrule the model"],
-        "useCases": [f"To support decisions between “{decision['positive_name']}” and “{decision['negative_name']}”"],
+        "useCases": [f"Decisions between “{decision['positive_name']}” and “{decision['negative_name']}”"],
         "technicalLimitations": limits(record),
         "ethicalConsiderations": [
             {
                 "name": f"Sensitive columns are inputs: {inputs}" if inputs else "Sensitive columns are no inputs",
-                "mitigationStrategy": "Other columns may stand in for them; outcomes are compared between groups.",
+                "mitigationStrategy": "Outcomes are compared between groups"
+                + ("." if inputs else ", since other columns may stand in for them."),
             }
         ],
         "fairnessAssessments": [_assessment(name, part) for name, part in record["fairness"].items()],
@@ -139,6 +140,12 @@ def _assessment(attribute: str, part: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "groupAtRisk": f"{spoken(attribute)}: {groups}",
             "harms": f"Not known: the ratio of favourable rates is undefined: {ratio['undefined']}.",
+            "mitigationStrategy": NO_MITIGATION,
+        }
+    if ratio["value"] == 1:
+        return {
+            "groupAtRisk": f"{spoken(attribute)}: none; the judged groups have the same favourable rate",
+            "harms": f"Ratio of favourable rates 1.000, interval {_bound(ratio, 'lower')} to {_bound(ratio, 'upper')}.",
             "mitigationStrategy": NO_MITIGATION,
         }
     lowest, highest = ratio.get("lowest") or "not named", ratio.get("highest") or "not named"
@@ -168,7 +175,7 @@ def _data(record: Mapping[str, Any]) -> dict[str, Any]:
                 "bom-ref": "data-set",
                 "type": "dataset",
                 "name": data["dataset"],
-                "description": f"Rows: {rows}. Source: {spoken(data['source_kind'])}.",
+                "description": f"Rows: {rows}. Kind of source: {spoken(data['source_kind'])}.",
                 "sensitiveData": [column["name"] for column in data["columns"] if column.get("sensitive")],
             }
         ],

@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from apps.ml.data.processed import is_unknown_group
 from apps.ml.evaluation.fairness.group_metrics import impact_ratios
@@ -13,7 +15,7 @@ from apps.ml.evaluation.fairness.levels import Levels
 from apps.ml.evaluation.statistics.counts import CountTable
 from apps.ml.evaluation.statistics.intervals import WILSON, wilson
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import Rate, rate_named, shares_of
+from apps.ml.evaluation.statistics.rates import RATES, Rate, rate_named, shares_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,32 @@ def ratios_to_highest(
     table = counted(record, attribute).select(compared)
     levels = Levels(confidence, confidence)
     found = impact_ratios(table, favourable_rate(record), [True] * len(table.groups), levels)
+    return dict(zip(table.groups, found, strict=True))
+
+
+def scoring_ratios(
+    record: Mapping[str, Any], attribute: str, compared: Collection[str], confidence: float
+) -> dict[str, Measurement]:
+    """Measure the scoring rate of each of the `compared` groups divided by the highest of them.
+
+    Of weighted persons the record holds sums of weights and not of their squares, so these ratios have no interval.
+    """
+    groups = record["fairness"][attribute]["groups"]
+    rates = {name: groups[name]["scoring_rate"] for name in compared}
+    above, everybody = ([found.get(part) or 0 for found in rates.values()] for part in ("numerator", "denominator"))
+    blocks = [[[n - x, x], [0, 0]] for x, n in zip(above, everybody, strict=True)]
+    persons = np.array([[[found["n"], 0], [0, 0]] for found in rates.values()], dtype=np.int64).reshape(-1, 2, 2)
+    if not is_weighted(record):
+        table = CountTable(tuple(rates), np.array(blocks, dtype=np.int64).reshape(-1, 2, 2), labelled=False)
+        return _scoring_ratios(table, confidence)
+    weights = np.array(blocks, dtype=np.float64).reshape(-1, 2, 2)
+    found = _scoring_ratios(CountTable(tuple(rates), persons, weights, weights, labelled=False), confidence)
+    return {name: replace(one, lower=None, upper=None, method=None) for name, one in found.items()}
+
+
+def _scoring_ratios(table: CountTable, confidence: float) -> dict[str, Measurement]:
+    levels = Levels(confidence, confidence)
+    found = impact_ratios(table, RATES["selection_rate"], [True] * len(table.groups), levels, "scoring rate")
     return dict(zip(table.groups, found, strict=True))
 
 

@@ -23,7 +23,7 @@ def render_reg_b(record: Mapping[str, Any]) -> str:
     """
     reasons = record["explainability"].get("reasons") or {}
     why_not = _why_not(record, reasons)
-    tables = {} if why_not else {spoken(name): _by_group(part) for name, part in reasons["by_group"].items()}
+    by_group = {} if why_not else reasons["by_group"]
     return render_markdown(
         "reg_b_reasons.md.j2",
         record,
@@ -31,8 +31,7 @@ def render_reg_b(record: Mapping[str, Any]) -> str:
         why_not=why_not,
         frequency=Markdown("") if why_not else _frequency(reasons),
         checks=Markdown("") if why_not else _checks(reasons),
-        by_group=tables,
-        differences={} if why_not else {spoken(name): _difference(part) for name, part in reasons["by_group"].items()},
+        by_group=[(spoken(name), _by_group(part), _difference(part)) for name, part in by_group.items()],
     )
 
 

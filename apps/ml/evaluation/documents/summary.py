@@ -30,8 +30,9 @@ class Headline:
 
 def headlines(record: Mapping[str, Any]) -> list[Headline]:
     """Return ranking, accuracy and calibration, then the worst attribute of two comparisons."""
+    rows = "all rows with a label" if record["subject"] == "decisions" else "all test rows"
     found = [
-        Headline(PERFORMANCE[name].name, PERFORMANCE[name].meaning, record["performance"][name], "all test rows")
+        Headline(PERFORMANCE[name].name, PERFORMANCE[name].meaning, record["performance"][name], rows)
         for name in HEADLINE_PERFORMANCE
         if name in record["performance"]
     ]

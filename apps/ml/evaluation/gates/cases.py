@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from apps.ml.evaluation.gates.counts import Counted, CountedFairness, Direction, counted_share
-from apps.ml.evaluation.gates.paths import Leaf
+from apps.ml.evaluation.gates.paths import PARAMETERS, GatesOrigin, Leaf
 from apps.ml.parameters import Gate
 
 MOST_ROWS = 1_000_000_000
@@ -95,7 +95,7 @@ class Case:
         return self.upper if self.direction == "at_least" else self.lower
 
 
-def build_case(gate: Gate, leaf: Leaf, fairness: CountedFairness) -> Case:
+def build_case(gate: Gate, leaf: Leaf, fairness: CountedFairness, origin: GatesOrigin = PARAMETERS) -> Case:
     """Bound a measurement at the gate's confidence, from its counts where they are there."""
     refusal = _why_not_judged(gate, leaf)
     if refusal is not None:
@@ -105,7 +105,7 @@ def build_case(gate: Gate, leaf: Leaf, fairness: CountedFairness) -> Case:
         return Case(gate, leaf, leaf.lower, leaf.upper)
     counted = fairness.find(leaf) or counted_share(leaf)
     if counted is None:
-        refusal = _why_not_at(gate.confidence, leaf)
+        refusal = _why_not_at(gate.confidence, leaf, origin)
         return Case(gate, leaf, leaf.lower, leaf.upper, leaf.confidence, refusal)
     lower, upper = (leaf.lower, leaf.upper) if gate.confidence is None else counted.bounds(gate.confidence)
     case = Case(gate, leaf, lower, upper, confidence, counted=counted)
@@ -139,12 +139,12 @@ def _why_not_judged(gate: Gate, leaf: Leaf) -> str | None:
     return None
 
 
-def _why_not_at(asked: float | None, leaf: Leaf) -> str | None:
+def _why_not_at(asked: float | None, leaf: Leaf, origin: GatesOrigin) -> str | None:
     """Say why an interval does not do for the confidence that is asked for; a wider one does for less."""
     if asked is None or (leaf.confidence is not None and asked <= leaf.confidence):
         return None
     measured = f"at {stated_confidence(leaf.confidence)}" if leaf.confidence is not None else "without a "
     return (
-        f"it was measured {measured}confidence and the gate asks for {100 * asked:.6g}%. Set "
-        f"model_evaluation.confidence to {asked:g} or more and run `dvc repro`, or ask for less"
+        f"it was measured {measured}confidence and the gate asks for {100 * asked:.6g}%. "
+        f"{origin.more_confidence.format(confidence=asked)}"
     )

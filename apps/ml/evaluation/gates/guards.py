@@ -18,7 +18,7 @@ from apps.ml.evaluation.gates.cases import stated_confidence, stated_number
 from apps.ml.evaluation.gates.counts import CountedFairness
 from apps.ml.evaluation.gates.judging import GateResult, Verdict
 from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.intervals import newcombe_difference
+from apps.ml.evaluation.statistics.intervals import newcombe_difference, wilson
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 from apps.ml.evaluation.statistics.rates import RATES, Favourable, shares_of
 from apps.ml.evaluation.statistics.simultaneous import simultaneous_confidence
@@ -28,6 +28,9 @@ CONSTANT = "constant predictor"
 GROUPS = "group performance"
 CHANCE = 0.5
 METRIC = "balanced_accuracy"
+RARE = 0.05
+"""Decisions that are all the same FAIL once the other decision is, with confidence, for fewer people than this; that
+takes 73 rows at 95 %."""
 
 
 def judge_guards(
@@ -89,9 +92,19 @@ def _constant_predictor(counted: CountedFairness, confidence: float) -> GateResu
         return _result(CONSTANT, path, nothing, CHANCE, "INCONCLUSIVE", f"undefined: {nothing.undefined}")
     measured = balanced_accuracy_of(everybody, confidence)
     if not everybody.counts[0].sum(axis=0).all():
-        same = f"all {everybody.rows:,} decisions are the same"
-        return _result(CONSTANT, path, measured, CHANCE, "FAIL", same)
+        return _all_the_same(everybody, measured, path, confidence)
     return _judged(CONSTANT, path, measured, measured, CHANCE)
+
+
+def _all_the_same(everybody: CountTable, measured: Measurement, path: str, confidence: float) -> GateResult:
+    """FAIL where the other decision is rare, as far as the rows tell; a few rows that agree tell nothing."""
+    same = "there is 1 decision" if everybody.rows == 1 else f"all {everybody.rows:,} decisions are the same"
+    effective = float(shares_of(everybody, RATES["selection_rate"]).n[0])
+    most = float(wilson(0.0, effective, confidence).upper)
+    if most < RARE:
+        return _result(CONSTANT, path, measured, CHANCE, "FAIL", same)
+    few = f"{same}; the {stated_confidence(confidence)}interval of the other decision's share still reaches {most:.2g}"
+    return _result(CONSTANT, path, measured, CHANCE, "INCONCLUSIVE", few)
 
 
 def _group_performance(counted: CountedFairness, floor: float, confidence: float) -> list[GateResult]:

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from apps.ml.errors import EXIT_DONE, EXIT_GATES_FAILED, EXIT_INCONCLUSIVE
 from apps.ml.evaluation.gates.cases import Case, build_case, empty_case, stated_confidence, stated_number
 from apps.ml.evaluation.gates.counts import CountedFairness, Direction
-from apps.ml.evaluation.gates.paths import resolve
+from apps.ml.evaluation.gates.paths import PARAMETERS, GatesOrigin, resolve
 from apps.ml.evaluation.statistics.rates import Favourable
 from apps.ml.evaluation.statistics.simultaneous import holm_adjusted
 from apps.ml.parameters import Gate
@@ -78,6 +78,7 @@ def judge(
     metrics: Mapping[str, Mapping[str, Any]],
     counts: Mapping[str, Mapping[str, Any]] | None = None,
     favourable: Favourable = "positive",
+    origin: GatesOrigin = PARAMETERS,
 ) -> GateReport:
     """Judge every gate with a fixed reference against the metric files' contents; those against a champion are not.
 
@@ -91,6 +92,7 @@ def judge(
         Attribute → count table as JSON, from which fairness comparisons and group rates are judged at any confidence.
         Without it they are judged by the intervals they were measured with, and only group rates are a family.
     favourable : which decision is good for the person
+    origin : where the gates were written, for messages
 
     Returns
     -------
@@ -105,11 +107,11 @@ def judge(
         The counts tell of other rows than the metrics.
     """
     counted = CountedFairness.of(counts or {}, metrics.get("fairness", {}), favourable)
-    found = [(gate, resolve(gate, metrics)) for gate in gates if gate.reference == "fixed"]
+    found = [(gate, resolve(gate, metrics, origin)) for gate in gates if gate.reference == "fixed"]
     cases = [
         case
         for gate, leaves in found
-        for case in [build_case(gate, leaf, counted) for leaf in leaves] or [empty_case(gate)]
+        for case in [build_case(gate, leaf, counted, origin) for leaf in leaves] or [empty_case(gate)]
     ]
     adjusted = _adjusted([case.p_value for case in cases])
     family = sum(p_value is not None for p_value in adjusted)

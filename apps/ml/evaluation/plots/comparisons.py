@@ -1,4 +1,4 @@
-"""The comparisons between groups of one attribute, each with its own interval and the one that holds for all at once."""
+"""The comparisons between groups of one attribute, each with its own interval and that of all at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

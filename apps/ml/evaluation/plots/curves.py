@@ -24,7 +24,7 @@ HEIGHT = 4.6
 def roc_plot(record: Mapping[str, Any]) -> Plot:
     """Draw the ROC curve of a record."""
     points, decision = record["curves"]["roc"], record["decision"]
-    area = _measured(record["performance"].get("roc_auc"))
+    area = _area(record["performance"].get("roc_auc"))
 
     def paint(figure: "Figure") -> None:
         axes = _square(figure, "false positive rate", "true positive rate")
@@ -33,19 +33,19 @@ def roc_plot(record: Mapping[str, Any]) -> Plot:
             return
         axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", label="chance")
         x, y = ([point[name] for point in points] for name in ("false_positive_rate", "true_positive_rate"))
-        axes.plot(x, y, color=BLUE, linewidth=2, label=f"model, area {area}")
+        axes.plot(x, y, color=BLUE, linewidth=2, label=f"model{area}")
         (tn, fp), (fn, tp) = record["curves"]["confusion"]
         _decisions(axes, fp / (tn + fp), tp / (fn + tp), decision["threshold"])
         axes.legend(loc="lower right")
 
-    description = f"True positive rate against false positive rate over all thresholds; area under the curve {area}."
+    description = f"True positive rate against false positive rate over all thresholds{area}."
     return draw("roc", "ROC curve", description, HEIGHT, paint, NARROW)
 
 
 def precision_recall_plot(record: Mapping[str, Any]) -> Plot:
     """Draw the precision–recall curve with the share of positive rows, which a model without skill reaches."""
     points, decision = record["curves"]["precision_recall"], record["decision"]
-    area = _measured(record["performance"].get("pr_auc"))
+    area = _area(record["performance"].get("pr_auc"))
     (tn, fp), (fn, tp) = record["curves"]["confusion"]
     base = (fn + tp) / max(1, tn + fp + fn + tp)
 
@@ -56,15 +56,12 @@ def precision_recall_plot(record: Mapping[str, Any]) -> Plot:
             return
         axes.axhline(base, color=MUTED, linestyle=":", label=f"no skill, {base:.1%} of rows are positive")
         x, y = ([point[name] for point in points] for name in ("recall", "precision"))
-        axes.plot(x, y, color=BLUE, linewidth=2, label=f"model, area {area}")
+        axes.plot(x, y, color=BLUE, linewidth=2, label=f"model{area}")
         if fp + tp:
             _decisions(axes, tp / (fn + tp), tp / (fp + tp), decision["threshold"])
         axes.legend(loc="lower left")
 
-    description = (
-        f"Precision against recall over all thresholds; area under the curve {area}; "
-        f"{base:.1%} of the rows are positive."
-    )
+    description = f"Precision against recall over all thresholds{area}; {base:.1%} of the rows are positive."
     return draw("precision_recall", "Precision–recall curve", description, HEIGHT, paint, NARROW)
 
 
@@ -80,10 +77,13 @@ def _decisions(axes: "Axes", x: float, y: float, threshold: float | None) -> Non
     axes.plot([x], [y], marker="D", markersize=8, color=VERMILION, markeredgecolor="white", linestyle="", label=label)
 
 
-def _measured(measurement: Mapping[str, Any] | None) -> str:
-    if not measurement or measurement.get("value") is None:
-        return "undefined"
-    text = f"{measurement['value']:.3f}"
+def _area(measurement: Mapping[str, Any] | None) -> str:
+    """Return what to add to a sentence about the curve; nothing where its area was not measured."""
+    if measurement is None:
+        return ""
+    if measurement["value"] is None:
+        return ", area undefined"
+    text = f", area {measurement['value']:.3f}"
     if measurement.get("lower") is None or measurement.get("upper") is None:
         return text
     return f"{text} [{measurement['lower']:.3f}, {measurement['upper']:.3f}]"

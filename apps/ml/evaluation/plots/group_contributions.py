@@ -5,11 +5,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apps.ml.evaluation.plots.style import BLUE, INK, MUTED, ORANGE, WIDE, WIDTH, Plot, draw, say_undefined, wrapped
+from apps.ml.evaluation.documents.words import spoken
+from apps.ml.evaluation.plots.style import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    WIDE,
+    WIDTH,
+    Plot,
+    draw,
+    largest,
+    left_out,
+    say_undefined,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MOST_GROUPS = 10
+"""Columns of the heat map at most."""
 
 LIGHT = 0.55
 """Share of the colour scale above which numbers are written in dark ink."""
@@ -25,7 +42,9 @@ def importance_by_group_plot(attribute: str, section: Mapping[str, Any]) -> Plot
         The section `behaviour.importance_by_group` of explainability.json.
     """
     groups = section["attributes"][attribute].get("groups", {})
-    judged = {name: group for name, group in groups.items() if group["judged"]}
+    existing = {name: group for name, group in groups.items() if group["judged"]}
+    sizes = {name: group["n"] for name, group in existing.items()}
+    judged = {name: existing[name] for name in largest(sizes, MOST_GROUPS)}
     columns = list(next(iter(judged.values()))["columns"]) if judged else []
     reason = section["attributes"][attribute].get("undefined", "no group has enough explained rows")
 
@@ -37,9 +56,10 @@ def importance_by_group_plot(attribute: str, section: Mapping[str, Any]) -> Plot
         _heat_map(figure, axes, columns, judged, section["output"])
 
     described = "; ".join(f"{name}: {', '.join(_leading(group))}" for name, group in judged.items()) or reason
-    title = f"Importance of source columns by group: {wrapped(attribute, 48, 1)}"
+    shown = left_out(len(judged), len(existing))
+    title = f"Importance of source columns by group: {wrapped(spoken(attribute), 48, 1)}{shown}"
     width = min(14.0, max(WIDTH, 3.4 + 1.05 * len(judged)))
-    height = 1.8 + 0.42 * max(2, len(columns))
+    height = 1.8 + 0.42 * max(4, len(columns))
     return draw(f"importance_by_group_{attribute}", title, f"Leading columns. {described}.", height, paint, width)
 
 
@@ -72,7 +92,7 @@ def gap_shares_plot(attribute: str, section: Mapping[str, Any]) -> Plot:
         axes.set_xlim(*_limits([measured for _, measured, _ in bars]))
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
 
-    title = f"What carries the gap in mean output: {wrapped(attribute, 40, 1)}"
+    title = f"What carries the gap in mean output: {wrapped(spoken(attribute), 40, 1)}"
     pair = f"{found['high']} − {found['low']}" if found else "undefined"
     described = "; ".join(f"{name} {measured['value']:+.3f}" for name, measured, _ in bars) or reason
     height = 2.0 + 0.36 * max(2, len(bars))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOOKS = tuple(
     zip(
         (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, MUTED),
-        ("-", "--", "-.", ":", "-", "--", "-.", ":"),
+        ("-", "--", "-.", ":", (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (5, 4)), (0, (1, 3))),
         ("o", "s", "^", "D", "v", "P", "X", "*"),
         strict=True,
     )
@@ -73,7 +73,7 @@ def group_calibration_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
 
     title = f"Calibration within groups: {wrapped(spoken(attribute), 50, 1)}{others}"
     description = f"Observed share against mean score for {', '.join(name for name, _ in shown) or 'no group'}."
-    return draw(f"calibration_{attribute}", title, description, 4.6, paint)
+    return draw(f"calibration_{attribute}", title, description, 4.4 + _legend_height(shown, 3), paint)
 
 
 def threshold_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
@@ -91,7 +91,7 @@ def threshold_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
 
     title = f"Rates at other thresholds: {wrapped(spoken(attribute), 50, 1)}{others}"
     description = f"Rates against the threshold for {', '.join(name for name, _ in shown) or 'no group'}."
-    return draw(f"thresholds_{attribute}", title, description, 3.8, paint, WIDE)
+    return draw(f"thresholds_{attribute}", title, description, 3.6 + _legend_height(shown, 4), paint, WIDE)
 
 
 def _thresholds(axes: "Axes", shown: Sequence[tuple[str, Any]], rate: str, threshold: float | None) -> None:
@@ -120,7 +120,19 @@ def _shown(attribute: str, record: Mapping[str, Any], curve: str) -> tuple[list[
 
 
 def _legend(figure: "Figure", axes: "Axes", shown: Sequence[tuple[str, Any]], columns: int) -> None:
-    """Name the lines below the panels; long names take two lines, so that groups stay distinct."""
     handles, labels = axes.get_legend_handles_labels()
-    long = any(len(name) > LEGEND_WIDTH for name, _ in shown)
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, 3) if long else columns)
+    figure.legend(handles, labels, loc="outside lower center", ncols=_columns(shown, columns))
+
+
+def _legend_height(shown: Sequence[tuple[str, Any]], columns: int) -> float:
+    """Return the inches of a legend of the groups and one line more; long names take two lines."""
+    lines = -(-(len(shown) + 1) // _columns(shown, columns))
+    return lines * (0.36 if _long(shown) else 0.19)
+
+
+def _columns(shown: Sequence[tuple[str, Any]], columns: int) -> int:
+    return min(columns, 3) if _long(shown) else columns
+
+
+def _long(shown: Sequence[tuple[str, Any]]) -> bool:
+    return any(len(name) > LEGEND_WIDTH for name, _ in shown)

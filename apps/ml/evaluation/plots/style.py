@@ -128,8 +128,8 @@ def _with_palette(pixels: Colours) -> tuple[Colours, Colours]:
     Rare colours, blends at the edges of lines and letters, take the nearest in the palette. Faster than the median cut
     by an order of magnitude.
     """
-    shades = (pixels.astype(np.int32) * SHADES) >> 8
-    keys = ((shades[..., 0] * SHADES + shades[..., 1]) * SHADES + shades[..., 2]).ravel()
+    red, green, blue = (pixels[..., channel].astype(np.uint16) * SHADES >> 8 for channel in range(3))
+    keys = ((red * SHADES + green) * SHADES + blue).ravel()
     counts = np.bincount(keys, minlength=SHADES**3)
     present = np.flatnonzero(counts)
     last = np.zeros(SHADES**3, dtype=np.int64)
@@ -164,16 +164,19 @@ def dots(axes: "Axes", points: Sequence[tuple[float, float]], **style: Any) -> N
 
 def notes(axes: "Axes", heights: Sequence[float], text: str = "undefined") -> None:
     """Write a note in the middle of the axes at each of the heights."""
+    look: Any = {"ha": "center", "va": "center", "fontsize": 8.5, "color": MUTED, "style": "italic"}
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
     for height in heights:
-        axes.text(0.5, height, text, transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=8.5,
-                  color=MUTED, style="italic", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0})  # fmt: skip
+        axes.text(0.5, height, text, transform=axes.get_yaxis_transform(), bbox=behind, **look)
 
 
 def wrapped(name: str, width: int = 24, lines: int = 3) -> str:
-    """Break a long name over a few lines; what does not fit ends in an ellipsis."""
+    """Break a long name over a few lines; what does not fit is cut from the middle of the last, so that names that
+    differ at their end still do."""
     parts = textwrap.wrap(name, width) or [name]
     if len(parts) > lines:
-        parts = [*parts[: lines - 1], parts[lines - 1][: width - 1] + "…"]
+        rest, head = " ".join(parts[lines - 1 :]), width // 2
+        parts = [*parts[: lines - 1], f"{rest[:head].rstrip()}…{rest[head + 1 - width :].lstrip()}"]
     return "\n".join(parts)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from apps.ml.evaluation.record.found import FINITE, Found
+from apps.ml.evaluation.record.found import FINITE, Found, Measured
+from apps.ml.evaluation.record.reasons import Reasons
 
 FORMAT = 2
 """Number of the layout. A new number comes with a line in docs/ml/evidence.md that says what changed."""
@@ -105,11 +106,19 @@ class Policy(OpenPart):
     test_rows_seen_once: bool
 
 
+class ExplanationParameters(OpenPart):
+    """How much documents show of the explanations; 12 CFR 1002.9(b)(2) is read as at most four reasons."""
+
+    top_features: Annotated[int, Field(ge=1)]
+    reasons: Annotated[int, Field(ge=1, le=4)]
+
+
 class MeasuringParameters(OpenPart):
     """How the evaluation measured."""
 
     confidence: Annotated[float, Field(gt=0, lt=1)]
     minimum_group_size: Annotated[int, Field(ge=1)]
+    explanations: ExplanationParameters | None = None
 
 
 class Inference(OpenPart):
@@ -162,19 +171,46 @@ class Counts(Part):
         return self
 
 
+class Performance(OpenPart):
+    """How well all rows were decided; `rows` is how many they were, null where nothing was measured."""
+
+    rows: Whole | None = None
+
+
+class Lime(OpenPart):
+    """Local linear surrogates: how well they fit and whether they repeat."""
+
+    mean_r2: Measured
+    stability: Measured
+
+
+class AgainstTruth(OpenPart):
+    """Scores against one column of true probabilities."""
+
+    correlation: Measured
+    mean_absolute_error: Measured
+    mean_error: Measured
+
+
 class Explainability(OpenPart):
     """Which columns move scores, how the model behaves, and which reasons decisions have."""
 
     method: str
     output: str
     rows: Whole
-    lime: dict[str, Found]
+    lime: Lime
     importance: dict[str, Found]
     additivity_error: float | None = None
     undefined: str | None = None
     behaviour: dict[str, Found] = {}
-    reasons: dict[str, Found] = {}
+    reasons: Reasons = Reasons()
     counterfactuals: dict[str, Found] = {}
+
+    @model_validator(mode="after")
+    def _contributions_or_reason(self) -> "Explainability":
+        if self.undefined is None and self.additivity_error is None:
+            raise ValueError("contributions have an additivity error or a reason why they are undefined")
+        return self
 
 
 class NotExplained(Part):
@@ -204,13 +240,13 @@ class Record(Part):
     policy: Policy | None
     parameters: MeasuringParameters
     inference: Inference
-    performance: dict[str, Found]
+    performance: Performance
     fairness: dict[str, AttributeFairness]
     counts: dict[str, Counts]
     curves: dict[str, Found]
     explainability: Explainability | NotExplained
     local_explanations: list[LocalExplanation]
-    truth: dict[str, Found]
+    truth: dict[str, AgainstTruth]
     gates: dict[str, Found] | None
 
     @model_validator(mode="after")
@@ -227,11 +263,23 @@ class Record(Part):
         return self
 
     @model_validator(mode="after")
+    def _model_cards_can_be_written(self) -> "Record":
+        needed = {"performance.rows": self.performance.rows, "parameters.explanations": self.parameters.explanations}
+        lacking = [name for name, part in needed.items() if part is None]
+        if self.subject == "model" and lacking:
+            raise ValueError(f"a record about model needs {', '.join(lacking)}")
+        return self
+
+    @model_validator(mode="after")
     def _rates_and_counts_agree(self) -> "Record":
+        declared = {attribute.name for attribute in self.data.attributes}
+        if len(declared) != len(self.data.attributes) or not declared == self.fairness.keys() == self.counts.keys():
+            raise ValueError("data, fairness and counts speak of different attributes, or of one twice")
         for attribute, counts in self.counts.items():
-            groups = self.fairness[attribute].groups if attribute in self.fairness else {}
-            for name, block in zip(counts.groups, counts.counts, strict=True):
-                rows = sum(map(sum, block))
-                if name not in groups or groups[name].n != rows:
-                    raise ValueError(f"counts and fairness of '{attribute}' differ in groups or in their rows")
+            rows = {name: sum(map(sum, block)) for name, block in zip(counts.groups, counts.counts, strict=True)}
+            told = {name: group.n for name, group in self.fairness[attribute].groups.items()}
+            if len(rows) != len(counts.groups) or rows != told:
+                raise ValueError(f"counts and fairness of '{attribute}' differ in groups or in their rows")
+        if len({sum(sum(map(sum, block)) for block in counts.counts) for counts in self.counts.values()}) > 1:
+            raise ValueError("the attributes count different numbers of rows")
         return self

@@ -55,23 +55,29 @@ def verify(record: Mapping[str, Any], name: str = "the record") -> None:
 
 
 def write_evidence(path: Path, record: Mapping[str, Any]) -> None:
-    """Write the record, whole or not at all."""
-    write_json(path, record)
-
-
-def read_evidence(path: Path) -> dict[str, Any]:
-    """Read a record and check its format and digest; what was written had the layout.
+    """Check digest and layout of the record, then write it, whole or not at all.
 
     Raises
     ------
     BadInputError
-        The file is missing, of another format, or was changed after it was signed.
+        As for :func:`verify`; then nothing is written.
+    """
+    verify(record, path.name)
+    write_json(path, record)
+
+
+def read_evidence(path: Path) -> dict[str, Any]:
+    """Read a record and check its format, digest and layout.
+
+    Raises
+    ------
+    BadInputError
+        The file is missing, of another format, was changed after it was signed, or does not have the layout.
     """
     if not path.exists():
         raise BadInputError(f"{path} does not exist. Run `dvc repro` so that model_evaluation writes it.")
     record: dict[str, Any] = read_json(path)
-    _require_format(record, str(path))
-    _require_digest(record, str(path))
+    verify(record, str(path))
     return record
 
 

@@ -11,6 +11,9 @@ import pandas as pd
 
 from apps.ml.errors import DataError
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-100, 1e100
+"""Beyond these, sums of squared weights would overflow or vanish."""
+
 
 def binary_values(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int8]:
     """Return `values` as int8 of 0 and 1, or refuse them.
@@ -59,19 +62,19 @@ def probability_values(values: npt.ArrayLike, name: str = "scores") -> npt.NDArr
 
 
 def weight_values(values: npt.ArrayLike, name: str = "weights") -> npt.NDArray[np.float64]:
-    """Return `values` as float64 above 0 and finite, or refuse them.
+    """Return `values` as float64 from 1e-100 to 1e100, or refuse them.
 
     Raises
     ------
     DataError
-        Not one-dimensional, not numeric, or some rows are missing, infinite, zero or negative.
+        Not one-dimensional, not numeric, or some rows are missing, infinite, zero, negative or beyond that range.
     """
     array = _one_dimension(values, name).astype(np.float64)
-    outside = int(len(array) - np.count_nonzero((array > 0.0) & np.isfinite(array)))
+    outside = int(len(array) - np.count_nonzero((array >= LEAST_WEIGHT) & (array <= MOST_WEIGHT)))
     if outside:
         raise DataError(
             f"{name}: {_rows(outside)} of {len(array)} missing, infinite, zero or negative. "
-            f"Give a positive weight for every row, and remove rows that are not to count."
+            f"Give a positive weight (from 1e-100 to 1e100) for every row, and remove rows that are not to count."
         )
     return array
 

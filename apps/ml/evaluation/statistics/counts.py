@@ -6,7 +6,7 @@ recompute every rate without seeing a row.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,8 @@ class CountTable:
             There is no such group.
         """
         names = tuple(groups)
-        at = np.array([self._position(name) for name in names], dtype=np.intp)
+        position = {name: at for at, name in enumerate(self.groups)}
+        at = np.array([position[name] if name in position else self._position(name) for name in names], dtype=np.intp)
         return self._with(names, lambda part: part[at])
 
     def together(self, name: str = "all") -> "CountTable":
@@ -95,7 +96,8 @@ class CountTable:
     def padded(self, groups: Sequence[str]) -> "CountTable":
         """Return the table of exactly `groups`, in that order; those that this one lacks have no rows."""
         names = tuple(groups)
-        at = np.array([names.index(name) for name in self.groups], dtype=np.intp)
+        position = {name: at for at, name in enumerate(names)}
+        at = np.array([position[name] for name in self.groups], dtype=np.intp)
 
         def spread(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
             whole = np.zeros((len(names), 2, 2), dtype=part.dtype)
@@ -219,21 +221,39 @@ def merged_names(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
 
 def group_codes(groups: GroupNames) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
     """Return the names of the groups in display order and, per row, the position of its group's name."""
+    return named_codes(coded_groups(groups))
+
+
+class CodedGroups(NamedTuple):
+    """A column of groups as codes [n] into its distinct values, −1 for missing; `ordered` where the values already
+    stand in display order."""
+
+    codes: npt.NDArray[Any]
+    values: pd.Index
+    ordered: bool
+
+
+def coded_groups(groups: GroupNames) -> CodedGroups:
+    """Find the distinct values of a column of groups, without a look at what they are."""
     column = groups if isinstance(groups, pd.Series) else pd.Series(list(groups), dtype=object)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = column.cat.codes.to_numpy(), list(column.cat.categories)
-    else:
-        codes, found = pd.factorize(column)
-        values = list(found)
-    written = [str(value) for value in values]
-    names = tuple(_display_order(written, column, missing=bool((codes < 0).any())))
+        return CodedGroups(column.cat.codes.to_numpy(), column.cat.categories, True)
+    codes, found = pd.factorize(column)
+    return CodedGroups(codes, pd.Index(found), False)
+
+
+def named_codes(coded: CodedGroups) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """See :func:`group_codes`; in time that grows with rows and values, not with their product."""
+    written = [str(value) for value in coded.values]
+    names = tuple(_display_order(written, coded.ordered, missing=bool((coded.codes < 0).any())))
+    positions = {name: at for at, name in enumerate(names)}
     # The last entry of `position` is reached by code -1, which marks a missing value.
-    position = np.array([names.index(name) for name in written] + [len(names) - 1], dtype=np.int64)
-    return names, position[codes]
+    position = np.array([positions[name] for name in written] + [len(names) - 1], dtype=np.int64)
+    return names, position[coded.codes]
 
 
-def _display_order(written: list[str], column: pd.Series, missing: bool) -> list[str]:
+def _display_order(written: list[str], ordered: bool, missing: bool) -> list[str]:
     known = list(dict.fromkeys(name for name in written if name != UNKNOWN_GROUP))
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+    if not ordered:
         known.sort()
     return [*known, UNKNOWN_GROUP] if missing or UNKNOWN_GROUP in written else known

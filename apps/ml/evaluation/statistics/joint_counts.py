@@ -22,7 +22,7 @@ from apps.ml.evaluation.statistics.checked_columns import (
     require_equal_lengths,
     weight_values,
 )
-from apps.ml.evaluation.statistics.counts import CountTable, group_codes, merged_names
+from apps.ml.evaluation.statistics.counts import CountTable, coded_groups, merged_names, named_codes
 from apps.ml.evaluation.statistics.score_table import SCORE_UNIT, ScoreTable, score_steps
 
 MOST_GROUPS = 1000
@@ -257,10 +257,12 @@ def _require_attributes(groups: pd.DataFrame) -> None:
 
 
 def _coded(column: pd.Series, name: str) -> tuple[tuple[str, ...], Whole]:
-    names, codes = group_codes(column)
-    if len(names) > MOST_GROUPS:
+    coded = coded_groups(column)
+    names, codes = named_codes(coded) if len(coded.values) <= MOST_GROUPS else ((), coded.codes)
+    distinct = max(len(names), len(coded.values))
+    if distinct > MOST_GROUPS:
         raise DataError(
-            f"the sensitive column '{name}' has {len(names):,} distinct values in {len(column):,} rows, more than the "
+            f"the sensitive column '{name}' has {distinct:,} distinct values in {len(column):,} rows, more than the "
             f"{MOST_GROUPS:,} groups that can be compared. Band its numbers or map its values to groups first."
         )
     return names, codes

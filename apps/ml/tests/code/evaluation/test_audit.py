@@ -1,6 +1,5 @@
 """What an audit finds, against published numbers, slow counting and the same assessment of the rows."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ from apps.ml.evaluation.audit.assessment import audit
 from apps.ml.evaluation.audit.limits import EQUAL_OPPORTUNITY, FOUR_FIFTHS, parse_gate, read_gates, require_own_names
 from apps.ml.evaluation.audit.options import AuditOptions, score_scale_named
 from apps.ml.evaluation.audit.outcome_words import OutcomeWords
-from apps.ml.evaluation.audit.writing import rendered_documents, require_usable_folder, write_audit
 from apps.ml.evaluation.fairness.assessment import assess_fairness
-from apps.ml.evaluation.record.record_file import read_evidence
 from apps.ml.files import rounded
-from apps.ml.parameters import ModelEvaluation
+from apps.ml.parameters import Gate, ModelEvaluation
 from apps.ml.tests.audited_files import COMPAS, COMPAS_WORDS, audited, decisions, options, written
 
+CHAMPION = Gate(name="ranking", metric="performance.roc_auc", at_least=-0.01, reference="champion")
 TABLE = "sex,label,decision\n" + "f,1,1\n" * 6 + "f,0,0\n" * 4 + "m,1,1\n" * 8 + "m,0,1\n" * 2
 
 
@@ -175,8 +173,41 @@ def test_gates_of_ones_own_take_the_place_of_the_default_ones(tmp_path: Path) ->
     asked = (parse_gate("fairness.*.equalized_odds_difference<=0.1"), parse_gate("performance.accuracy >= 0.99"))
     record = audited(tmp_path / "people.csv", TABLE, gates=asked).record
     assert list(record["gates"]["gates"]) == [gate.name for gate in asked]
-    with pytest.raises(ParameterError, match="demographic_parity_ratio"):
+    with pytest.raises(ParameterError, match=r"mean 'demographic_parity_ratio'\? Mend the path that --gate"):
         audited(tmp_path / "people.csv", TABLE, gates=(parse_gate("fairness.*.demographic_parity_rati>=0.8"),))
+
+
+def test_a_gate_may_name_attributes_and_groups_of_any_name(tmp_path: Path) -> None:
+    text = "value,a.b,age,decision\n" + "value,x,20,1\nother,y,50,0\nvalue,y,50,1\nother,x,20,1\n" * 50
+    gates = (
+        "fairness.value.demographic_parity_difference<=1",
+        "fairness.a.b.demographic_parity_difference<=1",
+        "fairness.age.groups.<25.selection_rate>=0.5",
+        "fairness.*.groups.*.selection_rate>=0",
+    )
+    asked = {"sensitive": ("value", "a.b", "age"), "bands": {"age": (25.0,)}, "intersections": 1, "label": None}
+    done = audited(tmp_path / "people.csv", text, gates=tuple(parse_gate(gate) for gate in gates), **asked)
+    assert [gate["verdict"] for gate in done.record["gates"]["gates"].values()] == ["PASS"] * 4
+
+
+def test_an_audit_says_how_to_measure_with_more_confidence(tmp_path: Path) -> None:
+    path = written(tmp_path / "people.csv", decisions())
+    gate = Gate(name="ranking", metric="performance.roc_auc", at_least=0.5, confidence=0.999)
+    judged = audit(options(path, score="score", gates=(gate,))).record["gates"]["gates"]["ranking"]
+    assert judged["verdict"] == "INCONCLUSIVE"
+    assert "Give --confidence 0.999 or more" in judged["reason"]
+
+
+def test_an_intersection_of_more_groups_than_can_be_compared_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"a{number % 40},b{number // 40},1\n" for number in range(1_040))
+    with pytest.raises(BadInputError, match=r"'a × b' has 1,040 groups, more than the 1,000.*--intersections"):
+        audited(tmp_path / "people.csv", "a,b,decision\n" + rows, sensitive=("a", "b"), label=None)
+
+
+def test_few_decisions_that_agree_decide_nothing(tmp_path: Path) -> None:
+    done = audited(tmp_path / "people.csv", "sex,label,decision\nf,1,1\n")
+    assert done.exit_code == 3
+    assert "there is 1 decision" in done.record["gates"]["guards"]["constant predictor"]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +254,8 @@ def test_a_file_without_gates_is_refused(tmp_path: Path, text: str, message: str
 def test_a_missing_file_of_gates_and_gates_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="there is no file"):
         read_gates(tmp_path / "absent.yaml")
+    with pytest.raises(BadInputError, match="cannot be read"):
+        read_gates(tmp_path)
     with pytest.raises(BadInputError, match="two gates are named 'four fifths'"):
         require_own_names((FOUR_FIFTHS, EQUAL_OPPORTUNITY, FOUR_FIFTHS))
 
@@ -240,6 +273,12 @@ def test_a_missing_file_of_gates_and_gates_of_one_name_are_refused(tmp_path: Pat
         ({"references": {"age": "old"}}, "--reference speaks of 'age'"),
         ({"sensitive": tuple("abcdefghi")}, "9 sensitive columns and conditions are more than the 8"),
         ({"confidence": 1.5}, "--confidence is a number between 0 and 1"),
+        ({"confidence": 1 - 1e-16}, "--confidence is a number between 0 and 1"),
+        ({"prediction": None, "score": "s", "threshold": float("nan")}, "--threshold is not a finite number"),
+        ({"bands": {"sex": (1.0, float("inf"))}}, "is not a finite number of at most six digits"),
+        ({"bands": {"sex": (1234567.0, 1234568.0)}}, "is not a finite number of at most six digits"),
+        ({"sensitive": ("a", "b", "a × b")}, "the column name 'a × b' holds '×'"),
+        ({"gates": (CHAMPION,)}, "the gate 'ranking' limits the change from a champion"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_a_row_is_read(changed: dict[str, object], message: str) -> None:
@@ -286,49 +325,6 @@ def test_the_record_names_bands_columns_and_rows_left_out(tmp_path: Path) -> Non
     assert attribute["groups"] == ["<25", "25-44", ">=45"]
     assert attribute["bands"] == {"age": ["<25", "25-44", ">=45"]}
     assert [column["name"] for column in data["columns"]] == ["decision", "label", "region", "age"]
-
-
-def test_an_audit_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    done = audited(tmp_path / "people.csv", TABLE)
-    folder = tmp_path / "audit"
-    files = write_audit(folder, done.record)
-    assert sorted(files) == sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-    assert read_evidence(folder / "evidence.json") == done.record
-    (folder / "documents" / "old.md").write_text("of an audit before")
-    write_audit(folder, done.record)
-    assert not (folder / "documents" / "old.md").exists()
-    assert "f,1,1" not in (folder / "evidence.json").read_text()
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        {"label": None},
-        {"label": None, "score": "score"},
-        {"score": "score", "score_scale": "any"},
-        {"score": "score", "weight": "weight"},
-        {"prediction": None, "score": "score", "threshold": 0.5, "conditions": ("region",)},
-        {"sensitive": ("sex", "region"), "minimum_group_size": 10_000, "gates": ()},
-    ],
-    ids=["labels", "decisions alone", "scores alone", "any scale", "weights", "threshold", "nobody judged"],
-)
-def test_every_kind_of_audit_has_its_documents(tmp_path: Path, changed: dict[str, Any]) -> None:
-    path = written(tmp_path / "people.csv", decisions())
-    texts = rendered_documents(audit(options(path, **changed)).record)
-    assert all(texts.values())
-    assert "people.csv" in texts["report.html"]
-    assert "Impact ratio" in texts["documents/nyc_ll144.md"]
-
-
-def test_a_folder_that_holds_something_else_is_not_written_into(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(BadInputError, match="is a file"):
-        require_usable_folder(tmp_path / "file")
-    for content in (json.dumps({"subject": "model"}), "no JSON"):
-        (tmp_path / "evidence.json").write_text(content)
-        with pytest.raises(BadInputError, match="holds the evidence of something else"):
-            require_usable_folder(tmp_path)
 
 
 def test_words_of_outcomes_stand_in_the_record(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def test_probabilities_are_refused_with_the_cure() -> None:
     assert "0.25" not in str(caught.value)
 
 
+def test_a_value_between_0_and_1_is_not_taken_for_an_absence_unless_it_was_named() -> None:
+    with pytest.raises(DataError, match="holds probabilities"):
+        read(OutcomeWords(), "1", "0.5")
+    assert problems(OutcomeWords(negative=("0.5",)), "1", "0.5") == []
+
+
 def test_probabilities_spread_over_chunks_are_refused_too() -> None:
     reader = read(OutcomeWords(), "0", "1")
     with pytest.raises(DataError, match="holds probabilities"):

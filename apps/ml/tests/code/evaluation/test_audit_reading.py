@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.audit import csv_chunks, parquet_chunks
+from apps.ml.evaluation.audit import chunks, csv_chunks, csv_header, parquet_chunks
 from apps.ml.evaluation.audit.counting import AuditCounts, count_file
 from apps.ml.evaluation.audit.outcome_words import OutcomeWords
 from apps.ml.evaluation.statistics.joint_counts import count_jointly
@@ -257,6 +257,92 @@ def test_a_missing_group_is_unknown_by_every_sign_of_nothing(tmp_path: Path) -> 
     assert named.groups == (("?", "N/A", "f", "m", "nan", "null", "unknown"),)
 
 
+def test_blank_lines_before_the_names_are_not_rows(tmp_path: Path) -> None:
+    text = TABLE.replace(",0\n", ",1\n")
+    found = counted_text(tmp_path, "\n  \r\n\n" + text).joint
+    assert found == counted_text(tmp_path, text).joint
+    assert found.rows == 4
+
+
+def test_names_of_columns_may_hold_line_breaks_in_quotation_marks(tmp_path: Path) -> None:
+    text = 'sex,label,decision,"a\nb"\nf,1,1,x\nm,0,0,y\n'
+    assert counted_text(tmp_path, text).joint.rows == 2
+
+
+def test_a_quotation_mark_in_the_names_that_is_never_closed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TABLE.replace("decision", 'decision"')
+    assert "a quotation mark is opened and never closed" in refused(tmp_path, text)
+    monkeypatch.setattr(csv_header, "LONGEST_HEADER", 20)
+    assert "a quotation mark is opened and never closed" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("sign", [" NA ", "  ", "\u00a0"])
+def test_blanks_around_a_missing_value_do_not_make_it_a_value(tmp_path: Path, sign: str) -> None:
+    text = TABLE + f"{sign},1,1\nm,{sign},1\n"
+    found = counted_text(tmp_path, text, leave_out_missing=True)
+    assert (found.left_out, found.joint.groups) == (1, (("f", "m", "unknown"),))
+
+
+def test_names_that_look_the_same_are_the_same_however_unicode_writes_them(tmp_path: Path) -> None:
+    composed, apart = "\u00e9", "e\u0301"
+    text = f"s{apart}x,label,decision\n{composed},1,1\n{apart},0,0\n"
+    found = counted_text(tmp_path, text, sensitive=(f"s{composed}x",))
+    assert found.joint.groups == ((composed,),)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
+def test_bytes_that_are_not_of_the_encoding_are_refused(tmp_path: Path, encoding: str) -> None:
+    text = TABLE.replace("m,", "é,").encode("utf-8" if encoding == "ascii" else "utf-16")[:-1]
+    assert f"is not text in the encoding '{encoding}'" in refused(tmp_path, text, encoding=encoding)
+
+
+@pytest.mark.parametrize("name", ["UTF16", "utf_8", "utf-32"])
+def test_an_encoding_may_be_written_in_any_way(tmp_path: Path, name: str) -> None:
+    text = "\ufeff" + TABLE.replace("f,", '"f",') if name == "utf_8" else TABLE.replace("f,", '"f",')
+    assert counted_text(tmp_path, text.encode(name), encoding=name).joint.groups == (("f", "m"),)
+
+
+def test_a_compressed_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    assert counted_text(tmp_path, gzip.compress(TABLE.encode())).joint.rows == 4
+    noise = np.random.default_rng(1).bytes(3_000).hex()
+    damaged = bytearray(gzip.compress((TABLE + noise).encode()))
+    damaged[len(damaged) // 2] ^= 0xFF
+    damaged[len(damaged) // 2 + 1] ^= 0xFF
+    assert "is not a whole gzip file" in refused(tmp_path, bytes(damaged))
+
+
+def test_values_of_a_parquet_dictionary_that_no_row_has_are_no_groups(tmp_path: Path) -> None:
+    frame = decisions(50)
+    frame["sex"] = pd.Categorical(frame["sex"], categories=["nobody", "female", "male"])
+    assert counted(written(tmp_path / "people.parquet", frame)).joint.groups == (("female", "male"),)
+
+
+def test_columns_of_parquet_may_have_blanks_around_their_names(tmp_path: Path) -> None:
+    frame = decisions(50).rename(columns={"sex": " sex "})
+    assert counted(written(tmp_path / "people.parquet", frame)).joint.rows == 50
+
+
+def test_whole_numbers_beyond_those_of_floats_are_numbers(tmp_path: Path) -> None:
+    frame = decisions(50).assign(weight=2**60 + 1)
+    assert counted(written(tmp_path / "people.parquet", frame), weight="weight").joint.rows == 50
+
+
+@pytest.mark.parametrize("weight", [1e300, 1e-300])
+def test_weights_whose_squares_cannot_be_added_up_are_refused(tmp_path: Path, weight: float) -> None:
+    text = f"sex,label,decision,weight\nf,1,1,{weight}\n"
+    assert "expected a positive weight, from 1e-100 to 1e100" in refused(tmp_path, text, weight="weight")
+
+
+def test_a_column_with_a_number_per_row_can_be_banded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MOST_TEXT_VALUES", 50)
+    frame = decisions(200).assign(income=np.arange(200))
+    asked: dict[str, Any] = {"sensitive": ("income",), "bands": {"income": (100.0,)}}
+    for name in ("people.csv", "people.parquet"):
+        assert counted(written(tmp_path / name, frame), **asked).joint.table("income").sizes.tolist() == [100, 100]
+
+
 @pytest.mark.parametrize("rows", [1_001, 120_000])
 def test_a_sensitive_column_with_a_value_per_row_is_refused_early(tmp_path: Path, rows: int) -> None:
     text = "sex,label,decision\n" + "".join(f"person {number},1,1\n" for number in range(rows))
@@ -283,14 +369,15 @@ def test_numbers_are_put_into_bands_that_ascend(tmp_path: Path) -> None:
 
 
 def test_a_band_needs_numbers(tmp_path: Path) -> None:
-    text = "age,label,decision\n30,1,1\nold,0,0\nold,0,1\n"
+    text = "age,label,decision\n30,1,1\nold,0,0\ninf,0,1\n"
     message = refused(tmp_path, text, sensitive=("age",), bands={"age": (25.0,)})
     assert "column 'age': a value that is not a number is in no band (2 rows)" in message
     assert "old" not in message
 
 
 def test_a_group_cannot_be_named_as_an_intersection(tmp_path: Path) -> None:
-    assert "stands between the parts" in refused(tmp_path, TABLE.replace("f,", "f × x,"))
+    for name in ("f × x", "f ×", "× f", "×"):
+        assert "stands between the parts" in refused(tmp_path, TABLE.replace("f,", f"{name},"))
 
 
 def test_decisions_are_made_of_scores_by_a_threshold(tmp_path: Path) -> None:

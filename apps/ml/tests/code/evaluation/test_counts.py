@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.statistics.counts import CountTable, count
+from apps.ml.evaluation.statistics.counts import CountTable, count, group_codes
 
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from("abc")), min_size=1, max_size=60)
 
@@ -29,6 +29,13 @@ def test_rows_are_counted_by_group_label_and_decision() -> None:
     assert table.counts.tolist() == [[[0, 0], [1, 1]], [[1, 1], [0, 1]]]
     assert table.sizes.tolist() == [2, 3]
     assert table.rows == 5
+
+
+def test_a_hundred_thousand_groups_are_named_in_time_that_grows_with_their_number() -> None:
+    # In time that grows with its square this would take minutes.
+    names, codes = group_codes([f"g{number:06}" for number in range(100_000)][::-1])
+    assert names[:2] == ("g000000", "g000001")
+    assert codes[0] == 99_999
 
 
 @settings(max_examples=50, deadline=None)

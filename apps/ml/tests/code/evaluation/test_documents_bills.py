@@ -92,6 +92,34 @@ def test_the_group_at_risk_is_the_one_with_the_lowest_favourable_rate() -> None:
     assert sex["harms"].startswith("Not known: the ratio of favourable rates is undefined: one group")
 
 
+def test_groups_with_the_same_rate_have_nobody_at_risk() -> None:
+    record = small_evaluation.record()
+    found = record["fairness"]["sex"]["demographic_parity_ratio"]
+    found |= {"value": 1.0, "lower": 0.8, "upper": 1.0, "lowest": "men | boys", "highest": "men | boys"}
+    model = json.loads(render_ml_bom(record))["components"][0]
+    sex = model["modelCard"]["considerations"]["fairnessAssessments"][0]
+    assert sex["groupAtRisk"] == "sex: none; the judged groups have the same favourable rate"
+    assert "benefits" not in sex
+
+
+def test_the_bill_claims_no_users_and_no_mitigation_that_the_record_does_not_hold() -> None:
+    record = small_evaluation.record()
+    record["policy"]["sensitive_inputs"] = ["sex"]
+    considerations = json.loads(render_ml_bom(record))["components"][0]["modelCard"]["considerations"]
+    assert "users" not in considerations
+    assert considerations["ethicalConsiderations"] == [
+        {"name": "Sensitive columns are inputs: sex", "mitigationStrategy": "Outcomes are compared between groups."}
+    ]
+    assert {one["mitigationStrategy"] for one in considerations["fairnessAssessments"]} == {
+        "None is recorded in the evidence."
+    }
+
+
+def test_the_bill_says_at_which_confidence_its_intervals_hold() -> None:
+    properties = json.loads(render_ml_bom(small_evaluation.record()))["metadata"]["properties"]
+    assert {"name": "fairmind:evidence:confidence", "value": "0.95"} in properties
+
+
 def test_decisions_without_a_model_have_a_bill_of_their_data_alone() -> None:
     bill = json.loads(render_ml_bom(small_evaluation.audit_record()))
     assert [one["type"] for one in bill["components"]] == ["data"]
@@ -172,6 +200,8 @@ def test_what_is_missing_unknown_stale_or_simulated_is_never_a_low_risk(kind: st
 def test_the_severity_of_a_measured_gap_follows_its_interval() -> None:
     record = from_source("files")
     ratios = {"sex": (0.9, 0.85, 0.99), "place": (0.9, 0.85, 0.99)}
+    for part in record["fairness"].values():
+        part["groups"] = {name: group for name, group in part["groups"].items() if group["judged"]}
     severities = []
     for place in ((0.9, 0.85, 0.99), (0.85, 0.75, 0.95), (0.6, 0.5, 0.7)):
         for attribute, (value, lower, upper) in (ratios | {"place": place}).items():
@@ -185,6 +215,44 @@ def test_the_severity_of_a_measured_gap_follows_its_interval() -> None:
             }
         severities.append(severity(record, Facts()))
     assert severities == ["low", "medium", "high"]
+
+
+def test_a_group_that_was_not_judged_keeps_the_risk_from_being_low() -> None:
+    record = from_source("files")
+    for part in record["fairness"].values():
+        part["demographic_parity_ratio"] = {"value": 0.9, "n": 9, "lower": 0.85, "upper": 0.99}
+    assert any(not group["judged"] for part in record["fairness"].values() for group in part["groups"].values())
+    assert severity(record, Facts()) == "unknown"
+
+
+def test_nobody_can_accept_simulated_evidence_and_it_supports_no_claim() -> None:
+    record = from_source("generator")
+    profile = json.loads(render_aibom(record, Facts(reviewed=record["digest"], reviewer="R. Viewer")))
+    assert profile["review_summary"]["status"] == "review_required"
+    assert any("made up by a generator" in one for one in profile["review_summary"]["pending_actions"])
+    for name in ("data", "model", "evaluation"):
+        found = component(profile, name)
+        assert found["review_status"] == "review_required"
+        assert found["reviewer_required_action"] == "request_more_evidence"
+        assert found["claim_support"]["support_status"] == "unsupported"
+        assert found["claim_support"]["supporting_evidence_refs"] == []
+        assert found["risk_summary"]["reviewer_action"] == "Ask for evidence where it is open or simulated."
+
+
+def test_evidence_is_listed_once_and_supports_only_where_it_is_sound() -> None:
+    evaluation = component(json.loads(render_aibom(from_source("files"))), "evaluation")
+    assert len(evaluation["evidence_refs"]) == len(set(evaluation["evidence_refs"])) == 1
+    unsourced = component(json.loads(render_aibom(from_source("unknown"))), "evaluation")
+    assert unsourced["claim_support"]["supporting_evidence_refs"] == []
+
+
+def test_the_profile_names_the_rows_that_were_measured_and_no_others() -> None:
+    assert component(json.loads(render_aibom(from_source("files"))), "evaluation")["component_name"] == (
+        "test rows that were measured"
+    )
+    audit = json.loads(render_aibom(small_evaluation.audit_record()))
+    assert component(audit, "evaluation")["component_name"] == "rows of the audited file"
+    assert audit["fairmind_context"]["source_services"][0]["path"] == "evidence.json"
 
 
 def test_the_profile_has_the_keys_of_version_0_1_0() -> None:

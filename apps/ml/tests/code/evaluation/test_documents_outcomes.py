@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from apps.ml.evaluation.documents import four_fifths
 from apps.ml.evaluation.documents.four_fifths import finding, render_four_fifths
 from apps.ml.evaluation.documents.ll144 import kind_of, render_ll144
-from apps.ml.evaluation.documents.outcomes import outcomes, ratios_to_highest
+from apps.ml.evaluation.documents.outcomes import outcomes, ratios_to_highest, scoring_ratios
 from apps.ml.tests import small_evaluation
 
 
@@ -89,11 +89,52 @@ def test_scoring_rates_are_shown_where_scores_are_and_a_high_score_is_favourable
     race = rows_of(with_scores[with_scores.index("## Race") :], "| Category |")
     groups = small_evaluation.audit_record(scores=True)["fairness"]["race"]["groups"]
     highest = max(groups[name]["scoring_rate"]["value"] for name in ("Asian", "Black", "White | <b>other</b>"))
-    assert race["Black"][5] == f"{groups['Black']['scoring_rate']['value'] / highest:.3f}"
+    ratio = groups["Black"]["scoring_rate"]["value"] / highest
+    assert re.fullmatch(rf"{ratio:.3f} \[0\.\d{{3}}, [01]\.\d{{3}}\]", race["Black"][5])
     assert race["Rare"][5] == "left out: under 2 %"
     unfavourable = render_ll144(small_evaluation.audit_record(True, True, True, "negative"))
     assert "| Scoring rate |" not in unfavourable
     assert "Persons are weighted" in unfavourable
+    assert "Scoring rates are not shown: a high score is unfavourable here" in unfavourable
+    assert "Scoring rates are not shown: no scores were at hand." in render_ll144(small_evaluation.audit_record())
+
+
+def test_scoring_ratios_of_weighted_persons_have_no_interval_and_undefined_ones_a_reason() -> None:
+    record = small_evaluation.audit_record(True, True, True)
+    groups = record["fairness"]["sex"]["groups"]
+    ratios = scoring_ratios(record, "sex", ["female", "male"], 0.95)
+    highest = max(groups[name]["scoring_rate"]["value"] for name in ratios)
+    for name, found in ratios.items():
+        assert found.value == pytest.approx(groups[name]["scoring_rate"]["value"] / highest)
+        assert (found.lower, found.upper) == (None, None)
+    alone = small_evaluation.audit_record(scores=True)
+    for name in ("female", "male"):
+        alone["fairness"]["sex"]["groups"][name]["scoring_rate"] |= {"value": 0.0, "numerator": 0}
+    cells = rows_of(render_ll144(alone), "| Category |")
+    assert cells["female"][5] == "undefined: scoring rate is 0 in every judged group, so the ratio is 0 / 0"
+
+
+def test_who_was_audited_is_said_and_what_was_not_checked() -> None:
+    assert "Persons audited: 300, the test rows of the data set" in render_ll144(small_evaluation.record())
+    text = render_ll144(small_evaluation.audit_record())
+    assert "Persons audited: 800, the rows of the file" in text
+    assert "EEO Component 1 report: whether these are the same was not checked." in text
+    assert "as §5-301(d) permits" in text
+    assert "kind of source: audited file" in text
+    assert "Known fault of the data: &lt;script&gt;" in render_ll144(small_evaluation.record())
+
+
+def test_a_ratio_reads_as_under_four_fifths_exactly_where_it_is() -> None:
+    cells = rows_of(render_four_fifths(counted({"female": (3999, 6001), "male": (5000, 5000)})), "| Group |")
+    assert cells["female"][3].startswith("0.7998 [")
+    assert cells["female"][6].startswith("under four-fifths") or cells["female"][6].startswith("adverse impact")
+
+
+def test_a_p_value_reads_as_significant_exactly_where_it_is() -> None:
+    assert four_fifths._p_value(0.0496, 0.05) == "0.0496"
+    assert four_fifths._p_value(0.05, 0.05) == "0.050"
+    assert four_fifths._p_value(0.0004, 0.05) == "under 0.001"
+    assert four_fifths._p_value(0.0004, 0.0003) == "0.0004"
 
 
 @pytest.mark.parametrize(

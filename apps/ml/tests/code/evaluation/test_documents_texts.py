@@ -118,6 +118,7 @@ def test_reasons_say_method_frequency_faithfulness_stability_and_groups() -> Non
     for one in reasons["reasons_by_frequency"]:
         assert f"| {one['column']} | {100 * one['first']['value']:.1f} %" in text
     assert text.count("(not judged)") == 6
+    assert "every prohibited basis of 12 CFR 1002.2(z), age among them, was not checked" in text
 
 
 def test_a_difference_of_reasons_between_groups_is_written_with_chance_and_p_value() -> None:
@@ -141,16 +142,86 @@ def test_the_annex_says_what_was_tested_on_what_and_leaves_room_to_sign() -> Non
 
 def test_the_annex_lists_what_is_undefined_with_its_reason_once() -> None:
     text = render_annex_iv(small_evaluation.record())
-    impacts = text[text.index("discriminatory impacts") : text.index("### Test logs")]
+    impacts = text[text.index("discriminatory impacts") : text.index("### Declared limits")]
     assert "undefined:" not in impacts
+    place = impacts[impacts.index("#### place") :]
+    assert "Not defined, because true positive rate is undefined for '&lt;none&gt;': no row" in place
     assert text.count("are undefined: true positive rate is undefined for '&lt;none&gt;'") == 1
 
 
 def test_the_annex_of_decisions_without_labels_says_that_accuracy_was_not_measured() -> None:
     text = render_annex_iv(small_evaluation.audit_record())
-    assert "The file had no labels or scores, so accuracy was not measured." in text
+    assert "Without labels no accuracy was measured." in text
     assert "Without labels no accuracy by group was measured." in text
     assert "demographic parity ratio" in text
+
+
+def test_the_annex_names_every_undefined_comparison_and_hides_none_behind_a_number() -> None:
+    text = render_annex_iv(small_evaluation.audit_record(scores=True))
+    impacts = text[text.index("discriminatory impacts") : text.index("### Declared limits")]
+    for name, word in MAIN_COMPARISONS.items():
+        if not name.startswith("demographic_parity"):
+            assert len(re.findall(rf"[:,] {re.escape(word.name)}[,.]", impacts)) == 3, name
+    assert "no labels or scores" not in text
+
+
+def test_the_annex_says_what_it_leaves_to_the_provider_and_what_was_not_measured() -> None:
+    text = render_annex_iv(small_evaluation.record())
+    assert "Robustness and cybersecurity were not measured." in text
+    assert "measures of human oversight" in text
+    assert "Everything below was measured on the test rows." in text
+    assert "No limit was judged before this record was signed." in text
+
+
+def test_the_annex_of_an_audit_says_what_was_judged_and_lists_no_digest_of_nothing() -> None:
+    record = small_evaluation.audit_record()
+    record["gates"] = {"verdict": "FAIL", "gates": {"four | fifths": {"verdict": "FAIL", "reason": "0.5 < 0.8"}}}
+    text = render_annex_iv(record)
+    assert "All together: FAIL." in text
+    assert r"| four \| fifths | FAIL | 0.5 &lt; 0.8 |" in text
+    assert f"`{sha256_of_json(record['gates'])}`" in text
+    assert sha256_of_json({}) not in text
+
+
+def test_decisions_made_from_scores_are_not_called_decisions_of_the_file() -> None:
+    record = small_evaluation.audit_record(scores=True)
+    record["decision"]["threshold"] = 0.5
+    texts = render_documents(record)
+    assert "decisions were made from the scores of the file: “hired” from 0.5 on" in texts["nyc_ll144.md"]
+    assert "as they stand" not in texts["nyc_ll144.md"]
+    assert "decisions made from the scores in one file" in texts["eu_ai_act_annex_iv.md"]
+
+
+def test_attributes_whose_names_read_alike_keep_their_own_tables() -> None:
+    record = small_evaluation.audit_record(labels=True)
+    for part in (record["fairness"], record["counts"]):
+        part["age_band"], part["age band"] = part["sex"], part["race"]
+    record["data"]["attributes"] += [
+        {"name": name, "columns": [name], "groups": record["counts"][name]["groups"]}
+        for name in ("age_band", "age band")
+    ]
+    for name, text in render_documents(record).items():
+        if name in ("four_fifths.md", "nyc_ll144.md"):
+            assert len(re.findall(r"^#+ age band$", text, flags=re.MULTILINE)) == 2
+        if name == "eu_ai_act_annex_iv.md":
+            assert len(re.findall(r"^#+ age band$", text, flags=re.MULTILINE)) == 4
+    reasons = small_evaluation.record()
+    by_group = reasons["explainability"]["reasons"]["by_group"]
+    by_group["age_band"], by_group["age band"] = by_group["sex"], by_group["place"]
+    assert render_reg_b(reasons).count("### age band\n") == 2
+
+
+def test_a_statement_that_leaves_out_what_counted_most_says_so() -> None:
+    record = small_evaluation.record()
+    examples = record["explainability"]["reasons"]["examples"]
+    examples[0]["strongest_withheld"], examples[1]["strongest_withheld"] = True, False
+    lines = [line for line in render_reg_b(record).splitlines() if line.startswith("- Row ")]
+    assert lines[0].endswith("(the factor that counted most is withheld)")
+    assert not lines[1].endswith("withheld)")
+
+
+def test_every_blank_to_fill_is_a_line(texts: dict[str, str]) -> None:
+    assert not any(r"\_" in text for name, text in texts.items() if name.endswith(".md"))
 
 
 def test_facts_from_outside_reach_the_documents_that_need_them() -> None:

@@ -64,6 +64,23 @@ def test_a_record_of_format_1_is_refused_with_the_act_that_repairs_it(tmp_path: 
         read_evidence(tmp_path / "evidence.json")
 
 
+def test_a_record_without_the_layout_is_neither_written_nor_read(tmp_path: Path) -> None:
+    partial = signed({**small_evaluation.record(), "surprise": 1})
+    with pytest.raises(BadInputError, match="layout of format 2"):
+        write_evidence(tmp_path / "evidence.json", partial)
+    assert not (tmp_path / "evidence.json").exists()
+    write_json(tmp_path / "evidence.json", partial)
+    with pytest.raises(BadInputError, match="layout of format 2"):
+        read_evidence(tmp_path / "evidence.json")
+
+
+def test_a_record_that_was_changed_after_signing_is_not_written(tmp_path: Path) -> None:
+    record = small_evaluation.record()
+    record["decision"]["threshold"] = 0.4
+    with pytest.raises(BadInputError, match="does not match its digest"):
+        write_evidence(tmp_path / "evidence.json", record)
+
+
 def test_verifying_checks_digest_and_layout() -> None:
     verify(small_evaluation.record())
     verify(small_evaluation.audit_record())

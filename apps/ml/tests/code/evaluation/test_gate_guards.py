@@ -39,6 +39,14 @@ def test_a_constant_predictor_fails_in_spite_of_its_parity(block: list[list[int]
     assert (result.verdict, result.reason) == ("FAIL", "all 400 decisions are the same")
 
 
+@pytest.mark.parametrize(("rows", "verdict"), [(1, "INCONCLUSIVE"), (72, "INCONCLUSIVE"), (73, "FAIL")])
+def test_a_few_decisions_that_agree_are_no_constant_predictor_yet(rows: int, verdict: str) -> None:
+    result = judged(f=[[0, 0], [0, rows]])[0]
+    assert result.verdict == verdict
+    # Wilson's upper bound for none of n is z² / (n + z²).
+    assert (3.8415 / (rows + 3.8415) < 0.05) == (verdict == "FAIL")
+
+
 def test_decisions_that_are_worse_than_chance_fail() -> None:
     assert judged(f=[[20, 80], [80, 20]])[0].verdict == "FAIL"
 

@@ -216,7 +216,7 @@ def test_a_star_that_stands_for_nothing_is_inconclusive() -> None:
         ("performance.rows.more", "'performance.rows' has no parts"),
         ("performance.positive_name", "'performance.positive_name' is not a measurement"),
         ("fairness.sex", "'fairness.sex' is not a measurement; it holds: equal_opportunity_difference, groups"),
-        ("explainability.fidelity", "the metric files has no 'explainability'"),
+        ("explainability.fidelity", "the measurements have no 'explainability'"),
     ],
 )
 def test_a_path_that_leads_nowhere_names_the_gate_and_the_nearest_key(metric: str, message: str) -> None:

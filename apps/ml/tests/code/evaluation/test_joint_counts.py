@@ -256,6 +256,16 @@ def test_scores_that_were_not_counted_are_missed_in_words() -> None:
         two_by_two_alone().scores("sex")
 
 
+def test_a_column_with_a_value_per_row_is_refused_before_its_values_are_looked_at() -> None:
+    class Person:
+        def __str__(self) -> str:
+            raise AssertionError("values are not looked at")
+
+    column = pd.Series([Person() for _ in range(1_001)], dtype=object)
+    with pytest.raises(DataError, match="has 1,001 distinct values in 1,001 rows"):
+        count_jointly(np.ones(len(column)), pd.DataFrame({"sex": column}))
+
+
 def test_a_column_with_a_value_per_row_is_no_attribute() -> None:
     people = pd.DataFrame({"name": [f"person {number}" for number in range(1001)]})
     with pytest.raises(DataError, match="'name' has 1,001 distinct values") as caught:

@@ -77,6 +77,43 @@ def test_reference_condition_and_persons_are_shown(card: str) -> None:
     assert "Declared proxies among the inputs: region &lt;&amp;&gt; place (of place)" in card
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("_unknown_", r"\_unknown\_"),
+        ("sex_race", "sex_race"),
+        ("~~gone~~", r"\~\~gone\~\~"),
+        ("1. first", r"1\. first"),
+        ("- a list", r"\- a list"),
+        ("---", r"\---"),
+        ("+ more", r"\+ more"),
+        ("-5 to 3.5", "-5 to 3.5"),
+        (
+            "left\u202eright\x1b[0m\x00",
+            "left\N{REPLACEMENT CHARACTER}right\N{REPLACEMENT CHARACTER}\\[0m\N{REPLACEMENT CHARACTER}",
+        ),
+        ("two\x85lines\u2028three", "two lines three"),
+    ],
+)
+def test_no_text_starts_a_list_emphasis_or_another_direction(text: str, written: str) -> None:
+    assert escape_markdown(text) == written
+
+
+def test_a_card_says_what_positive_and_selected_mean_and_declares_no_user() -> None:
+    record = small_evaluation.record()
+    assert "and *selected* if it was decided “pays &gt; 90 %”." in render_model_card(record)
+    record["decision"]["favourable"] = "negative"
+    text = render_model_card(record)
+    assert "and *selected* if it was decided “pays &gt; 90 %”, which is unfavourable for the person." in text
+    assert "The record declares no other use" in text
+
+
+def test_a_card_says_why_ways_to_the_favourable_decision_are_undefined() -> None:
+    record = small_evaluation.record()
+    record["explainability"]["counterfactuals"] = {"undefined": "no column may be changed"}
+    assert "Ways to the favourable decision are undefined: no column may be changed." in render_model_card(record)
+
+
 def test_a_card_without_reasons_says_so() -> None:
     record = small_evaluation.record()
     record["explainability"]["reasons"] = {"undefined": "no row is decided unfavourably"}

@@ -3,12 +3,10 @@ import struct
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from apps.ml.evaluation.explanations.behaviour import BehaviourRows, explain_behaviour
 from apps.ml.evaluation.explanations.shap_values import Contributions
-from apps.ml.evaluation.plots.contributions import beeswarm_plot, recorded_beeswarm_plot
 from apps.ml.evaluation.plots.effects import effects_plot
 from apps.ml.evaluation.plots.group_contributions import gap_shares_plot, importance_by_group_plot
 from apps.ml.evaluation.plots.permutation import permutation_plot
@@ -91,21 +89,3 @@ def test_names_with_signs_of_formulas_and_long_names_are_drawn(section: dict[str
     many = {f"a rather long name of group {number}": group for number in range(12)}
     heat = {"output": "log-odds", "attributes": {"sex": {"groups": many}}}
     assert size(importance_by_group_plot("sex", heat))[0] > 1200
-
-
-def test_the_recorded_beeswarm_is_the_one_drawn_from_rows() -> None:
-    frame = pd.DataFrame({"a": np.arange(5.0), "b": pd.array(list("xyxyx"), dtype="str")})
-    values = np.round(np.random.default_rng(1).normal(size=(5, 2)), 3)
-    record = {
-        "output": "log-odds",
-        "beeswarm": {
-            "columns": ["a", "b"],
-            "contributions": values.T.tolist(),
-            "ranks": [[0, 25, 50, 75, 100], [None] * 5],
-            "rows": 5,
-        },
-    }
-    assert recorded_beeswarm_plot(record) == beeswarm_plot(["a", "b"], values, frame, "log-odds", None)
-    empty = {"columns": [], "contributions": [], "ranks": [], "rows": 0}
-    lying = {"output": "log-odds", "undefined": "they do not add up", "beeswarm": empty}
-    assert recorded_beeswarm_plot(lying).description.startswith("0 sampled test rows")

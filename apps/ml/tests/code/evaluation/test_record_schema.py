@@ -69,6 +69,10 @@ def test_every_kind_of_record_fits_the_types_and_the_schema(kind: str) -> None:
         ("counts/sex/counts", [[[1, 2], [3]]]),
         ("parameters/confidence", 1.0),
         ("fairness/sex/groups/unknown/judged", "yes"),
+        ("parameters/explanations/reasons", 5),
+        ("explainability/lime/mean_r2", 0.5),
+        ("explainability/reasons/examples", [{"row": 1, "reasons": ["a", "b", "c", "d", "e"]}]),
+        ("truth/true_chance/correlation", {"n": 3}),
     ],
 )
 def test_types_and_schema_refuse_the_same_records(path: str, value: Any) -> None:
@@ -89,6 +93,11 @@ def test_types_and_schema_refuse_the_same_records(path: str, value: Any) -> None
         ("performance/accuracy/lower", 0.99, "the lower bound of a measurement"),
         ("performance/accuracy/value", NOT_A_NUMBER, "performance.accuracy.value"),
         ("counts/sex/weights", [], "one 2 × 2 block per group"),
+        ("performance/rows", None, "a record about model needs performance.rows"),
+        ("parameters/explanations", None, "a record about model needs parameters.explanations"),
+        ("explainability/additivity_error", None, "an additivity error or a reason why they are undefined"),
+        ("explainability/reasons/stability", None, "reasons need stability, or why they are undefined"),
+        ("explainability/reasons/withheld/columns", ["income"], "a column that is withheld is given as a reason"),
     ],
 )
 def test_what_only_code_can_check_is_refused_too(path: str, value: Any, message: str) -> None:
@@ -99,8 +108,28 @@ def test_what_only_code_can_check_is_refused_too(path: str, value: Any, message:
 def test_counts_of_an_attribute_that_was_not_assessed_are_refused() -> None:
     record = small_evaluation.record()
     record["counts"]["height"] = record["counts"]["sex"]
-    with pytest.raises(BadInputError, match="counts and fairness of 'height' differ"):
+    with pytest.raises(BadInputError, match="data, fairness and counts speak of different attributes"):
         require_layout(record)
+
+
+def test_groups_that_were_measured_and_not_counted_are_refused() -> None:
+    record = small_evaluation.record()
+    record["fairness"]["sex"]["groups"]["others"] = {"n": 3, "judged": False, "why_not": "3 rows are few"}
+    with pytest.raises(BadInputError, match="counts and fairness of 'sex' differ"):
+        require_layout(record)
+
+
+def test_attributes_that_count_different_numbers_of_rows_are_refused() -> None:
+    record = small_evaluation.record()
+    record["counts"]["sex"]["counts"][0][0][0] += 1
+    record["fairness"]["sex"]["groups"][record["counts"]["sex"]["groups"][0]]["n"] += 1
+    with pytest.raises(BadInputError, match="count different numbers of rows"):
+        require_layout(record)
+
+
+def test_a_record_in_which_nobody_looked_for_reasons_is_accepted() -> None:
+    require_layout(_with("explainability/reasons", {}))
+    require_layout(_with("explainability/reasons", {"undefined": "no row is decided unfavourably"}))
 
 
 def test_a_message_names_the_place_and_the_repair_and_never_what_stands_there() -> None:

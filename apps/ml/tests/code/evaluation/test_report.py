@@ -1,12 +1,14 @@
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from apps.ml.evaluation.documents.report import render_report
 from apps.ml.evaluation.documents.summary import headlines, limits
 from apps.ml.evaluation.documents.words import count, interval, number, percent, rates, threshold
-from apps.ml.evaluation.plots.drawing import Drawings
+from apps.ml.evaluation.plots.drawing import Drawings, draw_all
+from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
+from apps.ml.evaluation.report import render_report
 from apps.ml.tests import small_evaluation
 
 VOID = {"meta", "img", "rect", "line", "link", "br"}
@@ -20,6 +22,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.text = ""
+        self.cells: list[str] = []
         self._open: list[str] = []
         self.feed(text)
         assert self._open == []
@@ -36,6 +39,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        if {"th", "td"} & set(self._open[-1:]):
+            self.cells.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +57,19 @@ def test_the_page_is_well_formed_and_loads_nothing(html: str) -> None:
     page = Page(html)
     loaded = [value for name, value in page.attributes if name in ("src", "href", "srcset", "data", "action")]
     assert all(value and value.startswith(("data:image/png;base64,", "#")) for value in loaded)
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not {"script", "link", "iframe", "object", "embed", "form", "base"} & set(page.tags)
     assert "url(" not in html
     assert "@import" not in html
     assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert not re.search("(https?:)?//", " ".join(value or "" for name, value in page.attributes if name != "src"))
+
+
+def test_links_within_the_page_lead_somewhere(html: str) -> None:
+    attributes = Page(html).attributes
+    anchors = {value for name, value in attributes if name == "id"}
+    assert len(anchors) == len([name for name, _ in attributes if name == "id"])
+    assert {value.removeprefix("#") for name, value in attributes if name == "href" and value} <= anchors
+    assert {value for name, value in attributes if name == "aria-labelledby"} <= anchors
 
 
 def test_each_attribute_group_picture_and_the_digest_are_on_the_page(html: str, drawings: Drawings) -> None:
@@ -79,6 +93,55 @@ def test_what_is_undefined_is_shown_with_its_reason(html: str) -> None:
     assert f'<span class="undefined">undefined</span><span class="why">{reason}' in html
 
 
+def rendered(record: dict[str, Any]) -> Page:
+    return Page(render_report(record, draw_all(record).plots))
+
+
+def only_sex(record: dict[str, Any]) -> dict[str, Any]:
+    record["fairness"] = {"sex": record["fairness"]["sex"]}
+    return record
+
+
+def test_decisions_without_labels_are_reported_and_what_needs_labels_is_named_once_with_its_reason() -> None:
+    page = rendered(only_sex(small_evaluation.audit_record()))
+    assert "The file holds decisions without labels" in page.text
+    assert "Undefined, because there are no labels: equal opportunity, predictive equality" in page.text
+    assert "Undefined, because there are no labels: base rate, true positive rate" in page.text
+    assert "demographic parity" in page.cells
+    assert "true positive rate" not in page.cells
+    assert page.tags.count("img") == 2
+
+
+def test_decisions_with_labels_and_without_scores_are_reported() -> None:
+    page = rendered(only_sex(small_evaluation.audit_record(labels=True)))
+    assert page.tags.count("img") == 3
+    assert "ROC curve" not in page.text
+    assert "all test rows" not in page.text
+    assert "Explanation" not in page.text
+
+
+def test_comparisons_that_no_group_allows_are_named_with_their_reason() -> None:
+    record = small_evaluation.record()
+    nothing = {"value": None, "n": 0, "undefined": "nobody <is> there"}
+    for key in list(record["fairness"]["sex"]):
+        if key.endswith(("_difference", "_ratio")) or key == "abroca":
+            record["fairness"]["sex"][key] = nothing
+    page = Page(render_report(record, []))
+    assert "Undefined, because nobody <is> there: demographic parity, equal opportunity" in page.text
+    assert "Comparisons between the judged groups of sex" not in page.text
+    assert "Comparisons between the judged groups of place" in page.text
+
+
+def test_pictures_stand_at_one_scale_and_wide_ones_may_scroll(html: str, drawings: Drawings) -> None:
+    assert {"--inches: 6", "--inches: 7.2", "--inches: 9.6"} <= {v for k, v in Page(html).attributes if k == "style"}
+    wide = [plot for plot in drawings.plots if width(plot) > WIDTH * DPI + 1]
+    assert html.count('<div class="wide">') == len(wide) > 0
+
+
+def width(plot: Plot) -> int:
+    return int.from_bytes(plot.png[16:20], "big")
+
+
 def test_small_and_unknown_groups_are_flagged(html: str) -> None:
     assert html.count('<span class="flag">not judged</span>') >= 2
     assert "7 rows are fewer than the minimum group size of 30" in html
@@ -89,15 +152,22 @@ def test_every_picture_has_a_description_and_every_table_a_caption(html: str) ->
     described = [value for name, value in page.attributes if name == "alt"]
     assert len(described) == page.tags.count("img")
     assert all(described)
+    assert all(re.fullmatch(r".+\. .+\.", text or "", re.DOTALL) for text in described)
     assert page.tags.count("table") == page.tags.count("caption")
 
 
 def test_no_value_reads_as_not_a_number(html: str) -> None:
-    assert not re.search(r"\b(nan|None|inf|Undefined)\b", Page(html).text)
+    assert not re.search(r"\b(nan|None|inf)\b", Page(html).text)
 
 
 def test_the_page_is_the_same_twice(html: str) -> None:
     assert render_report(small_evaluation.record(), small_evaluation.drawings().plots) == html
+
+
+def test_the_record_is_not_changed() -> None:
+    record = small_evaluation.record()
+    render_report(record, [])
+    assert record == small_evaluation.record()
 
 
 def test_a_record_without_contributions_and_truth_is_rendered(drawings: Drawings) -> None:
