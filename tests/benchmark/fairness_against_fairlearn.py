@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.ml.evaluation.fairness.assessment import assess_joint
-from apps.ml.evaluation.statistics.counts import count
-from apps.ml.evaluation.statistics.intervals import resample_counts
-from apps.ml.evaluation.statistics.joint_counts import count_jointly
-from apps.ml.evaluation.statistics.rates import RATES
+from apps.ml.evaluation.statistics.counting.counts import count
+from apps.ml.evaluation.statistics.counting.joint_counts import count_jointly
+from apps.ml.evaluation.statistics.shares.intervals import resample_counts
+from apps.ml.evaluation.statistics.shares.rates import RATES
 from apps.ml.parameters import ModelEvaluation
 from tests.benchmark.made_decisions import made_decisions
 

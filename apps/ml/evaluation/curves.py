@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from apps.ml.evaluation.statistics.calibration import calibration_curves
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
-from apps.ml.evaluation.statistics.score_curves import (
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.score_table import ScoreTable
+from apps.ml.evaluation.statistics.scores.calibration import calibration_curves
+from apps.ml.evaluation.statistics.scores.score_curves import (
     precision_recall_points,
     roc_curve_points,
     score_histogram,
     threshold_curve,
 )
-from apps.ml.evaluation.statistics.score_table import ScoreTable
 from apps.ml.parameters import ModelEvaluation
 
 POINTS = 120

@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.ml.evaluation.fairness.results import FairnessAssessment
 from apps.ml.evaluation.statistics.measurement import Measurement
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 
 
 def performance_report(

@@ -21,7 +21,7 @@ from apps.ml.evaluation.fairness.assessment import assess_fairness
 from apps.ml.evaluation.metric_files import fairness_report, performance_report
 from apps.ml.evaluation.performance import measure_performance
 from apps.ml.evaluation.statistics.consistency import consistency
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.measurement import Measurement
 from apps.ml.evaluation.truth import check_against_truth
 from apps.ml.models.bundle import ModelBundle

@@ -20,13 +20,17 @@ calibration error. docs/ml/fairness_metrics.md gives reasons and sources.
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.calibration import calibration_error
-from apps.ml.evaluation.statistics.checked_columns import binary_values, probability_values, require_equal_lengths
-from apps.ml.evaluation.statistics.intervals import newcombe_difference, wilson
-from apps.ml.evaluation.statistics.losses import brier_score, log_loss
+from apps.ml.evaluation.statistics.counting.checked_columns import (
+    binary_values,
+    probability_values,
+    require_equal_lengths,
+)
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.ranking import average_precision, roc_auc
-from apps.ml.evaluation.statistics.rates import RATES, measure_rate
+from apps.ml.evaluation.statistics.scores.calibration import calibration_error
+from apps.ml.evaluation.statistics.scores.losses import brier_score, log_loss
+from apps.ml.evaluation.statistics.scores.ranking import average_precision, roc_auc
+from apps.ml.evaluation.statistics.shares.intervals import newcombe_difference, wilson
+from apps.ml.evaluation.statistics.shares.rates import RATES, measure_rate
 from apps.ml.parameters import ModelEvaluation
 
 Cells = npt.NDArray[np.int64]

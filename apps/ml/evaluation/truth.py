@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.evaluation.statistics.losses import mean_loss
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+from apps.ml.evaluation.statistics.scores.losses import mean_loss
 
 PREFIX = "true_"
 

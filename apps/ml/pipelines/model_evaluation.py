@@ -19,7 +19,7 @@ from apps.ml.evaluation.evidence import assemble_evidence, write_evidence
 from apps.ml.evaluation.model_assessment import AssessedModel, Assessment, assess_model
 from apps.ml.evaluation.plots.drawing import draw_all
 from apps.ml.evaluation.report import render_report
-from apps.ml.evaluation.statistics.joint_counts_file import write_joint_counts
+from apps.ml.evaluation.statistics.counting.joint_counts_file import write_joint_counts
 from apps.ml.features.tables import read_features
 from apps.ml.files import sha256_of_file, write_json, write_parquet, write_text
 from apps.ml.models.bundle import ModelBundle, read_bundle

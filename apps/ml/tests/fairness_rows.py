@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.evaluation.fairness import AttributeAssessment, assess_fairness
-from apps.ml.evaluation.statistics.counts import CountTable
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.parameters import ModelEvaluation
 
 PARAMETERS = ModelEvaluation(seed=1, bootstrap_replicates=100)

@@ -13,7 +13,7 @@ import pandas as pd
 from apps.ml.data.processed import AttributeSchema, ColumnSchema
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.decisions import DecisionRows
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 from apps.ml.parameters import ModelEvaluation
 
 COLUMNS = (

@@ -26,7 +26,7 @@ from apps.ml.evaluation.metric_files import fairness_report, performance_report
 from apps.ml.evaluation.performance import measure_performance
 from apps.ml.evaluation.plots.drawing import Drawings, draw_all
 from apps.ml.evaluation.record.audit_findings import AuditedAttribute, AuditFindings, assemble_audit_evidence
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 from apps.ml.evaluation.truth import check_against_truth
 from apps.ml.models.bundle import BundleInfo
 from apps.ml.parameters import ModelEvaluation

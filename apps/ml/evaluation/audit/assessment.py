@@ -18,7 +18,7 @@ from apps.ml.evaluation.gates.judging import judge, together, verdict_exit_code,
 from apps.ml.evaluation.gates.summary import by_name, summary
 from apps.ml.evaluation.metric_files import fairness_report
 from apps.ml.evaluation.record.audit_findings import AuditedAttribute, AuditFindings, assemble_audit_evidence
-from apps.ml.evaluation.statistics.joint_counts import MOST_GROUPS, JointCounts
+from apps.ml.evaluation.statistics.counting.joint_counts import MOST_GROUPS, JointCounts
 from apps.ml.files import sha256_of_file
 from apps.ml.parameters import Explanations, GroupPerformance, Guards, ModelEvaluation
 from apps.ml.validation_errors import nearest_name

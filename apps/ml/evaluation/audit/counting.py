@@ -9,7 +9,7 @@ from apps.ml.errors import DataError
 from apps.ml.evaluation.audit.exact_median import MedianSearch
 from apps.ml.evaluation.audit.options import AuditOptions
 from apps.ml.evaluation.audit.rows import RowReader
-from apps.ml.evaluation.statistics.joint_counts import JointCounts, count_jointly
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts, count_jointly
 from apps.ml.parameters import ModelEvaluation
 
 Progress = Callable[[str, float], None]

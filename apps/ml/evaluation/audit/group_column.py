@@ -11,7 +11,7 @@ from apps.ml.data.processed import JOINED_BY, UNKNOWN_GROUP
 from apps.ml.data.sensitive import band_names
 from apps.ml.errors import DataError, Finding
 from apps.ml.evaluation.audit.chunks import TextColumn
-from apps.ml.evaluation.statistics.joint_counts import MOST_GROUPS
+from apps.ml.evaluation.statistics.counting.joint_counts import MOST_GROUPS
 
 
 @dataclass

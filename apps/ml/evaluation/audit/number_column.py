@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import Finding
-from apps.ml.evaluation.statistics.checked_columns import LEAST_WEIGHT, MOST_WEIGHT
+from apps.ml.evaluation.statistics.counting.checked_columns import LEAST_WEIGHT, MOST_WEIGHT
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.ml.errors import BadInputError
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 
 POSITIVE = ("1", "true", "yes")
 NEGATIVE = ("0", "false", "no")

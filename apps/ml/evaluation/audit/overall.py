@@ -6,10 +6,10 @@ from apps.ml.evaluation.audit.options import AuditOptions
 from apps.ml.evaluation.fairness.group_metrics import measure_groups
 from apps.ml.evaluation.fairness.levels import Levels
 from apps.ml.evaluation.performance import f1_score
-from apps.ml.evaluation.statistics.calibration import calibration_error_by_group
-from apps.ml.evaluation.statistics.group_ranking import roc_auc_by_group
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.measurement import Measurement
+from apps.ml.evaluation.statistics.scores.calibration import calibration_error_by_group
+from apps.ml.evaluation.statistics.scores.group_ranking import roc_auc_by_group
 from apps.ml.parameters import ModelEvaluation
 
 ALL = "all"

@@ -13,8 +13,8 @@ from apps.ml.evaluation.documents.rendering import render_documents
 from apps.ml.evaluation.plots.drawing import draw_all
 from apps.ml.evaluation.record.record_file import write_evidence
 from apps.ml.evaluation.report import render_report
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
-from apps.ml.evaluation.statistics.joint_counts_file import write_joint_counts
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.joint_counts_file import write_joint_counts
 from apps.ml.files import read_json, write_text
 
 EVIDENCE, REPORT, DOCUMENTS = "evidence.json", "report.html", "documents"

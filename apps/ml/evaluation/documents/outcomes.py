@@ -12,10 +12,10 @@ import numpy as np
 from apps.ml.data.processed import is_unknown_group
 from apps.ml.evaluation.fairness.group_metrics import impact_ratios
 from apps.ml.evaluation.fairness.levels import Levels
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.intervals import WILSON, wilson
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import RATES, Rate, rate_named, shares_of
+from apps.ml.evaluation.statistics.shares.intervals import WILSON, wilson
+from apps.ml.evaluation.statistics.shares.rates import RATES, Rate, rate_named, shares_of
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from apps.ml.evaluation.documents.aibom import render_aibom
-from apps.ml.evaluation.documents.aibom_controls import NOTHING_KNOWN, Facts
 from apps.ml.evaluation.documents.annex_iv import render_annex_iv
+from apps.ml.evaluation.documents.bills.aibom import render_aibom
+from apps.ml.evaluation.documents.bills.aibom_controls import NOTHING_KNOWN, Facts
+from apps.ml.evaluation.documents.bills.ml_bom import render_ml_bom
 from apps.ml.evaluation.documents.four_fifths import render_four_fifths
 from apps.ml.evaluation.documents.ll144 import render_ll144
-from apps.ml.evaluation.documents.ml_bom import render_ml_bom
 from apps.ml.evaluation.documents.reg_b import render_reg_b
 
 DOCUMENTS = (

@@ -13,14 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.explanations.by_group import AttributeContributions, contributions_by_group
+from apps.ml.evaluation.explanations.contributions.by_group import AttributeContributions, contributions_by_group
+from apps.ml.evaluation.explanations.contributions.shap_values import Contributions
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
-from apps.ml.evaluation.explanations.effects import Effects, column_effects
-from apps.ml.evaluation.explanations.permutation import PermutationImportance, permutation_importance
+from apps.ml.evaluation.explanations.effects_of_columns.effects import Effects, column_effects
+from apps.ml.evaluation.explanations.effects_of_columns.permutation import PermutationImportance, permutation_importance
+from apps.ml.evaluation.explanations.effects_of_columns.surrogate_tree import SurrogateTree, surrogate_tree
 from apps.ml.evaluation.explanations.scored_model import IntArray
-from apps.ml.evaluation.explanations.shap_values import Contributions
-from apps.ml.evaluation.explanations.surrogate_tree import SurrogateTree, surrogate_tree
-from apps.ml.evaluation.statistics.checked_columns import binary_values, require_equal_lengths
+from apps.ml.evaluation.statistics.counting.checked_columns import binary_values, require_equal_lengths
 from apps.ml.parameters import ModelEvaluation
 
 

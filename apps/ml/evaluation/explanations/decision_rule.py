@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.evaluation.explanations.counterfactual_report import report_counterfactuals
 from apps.ml.evaluation.explanations.decision_rows import DecisionRows, require_aligned
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.flip_rate import flip_rates
-from apps.ml.evaluation.explanations.reason_report import report_reasons
+from apps.ml.evaluation.explanations.reasons_given.reason_report import report_reasons
 from apps.ml.evaluation.explanations.scored_model import sample_rows
+from apps.ml.evaluation.explanations.ways.counterfactual_report import report_counterfactuals
 from apps.ml.evaluation.statistics.measurement import Measurement
 from apps.ml.parameters import ModelEvaluation
 

@@ -7,9 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from apps.ml.evaluation.explanations.beeswarm import Beeswarm, beeswarm_of
-from apps.ml.evaluation.explanations.importance import importance_by_column
-from apps.ml.evaluation.explanations.lime_values import LimeSettings, Surrogate, lime_summary, surrogates_of
+from apps.ml.evaluation.explanations.contributions.beeswarm import Beeswarm, beeswarm_of
+from apps.ml.evaluation.explanations.contributions.importance import importance_by_column
+from apps.ml.evaluation.explanations.contributions.lime_values import (
+    LimeSettings,
+    Surrogate,
+    lime_summary,
+    surrogates_of,
+)
+from apps.ml.evaluation.explanations.contributions.shap_values import (
+    Contributions,
+    affordable_rows,
+    by_source_column,
+    contributions_of,
+)
 from apps.ml.evaluation.explanations.scored_model import (
     BACKGROUND_ROWS,
     GLOBAL_ROWS,
@@ -18,12 +29,6 @@ from apps.ml.evaluation.explanations.scored_model import (
     IntArray,
     ScoredModel,
     sample_rows,
-)
-from apps.ml.evaluation.explanations.shap_values import (
-    Contributions,
-    affordable_rows,
-    by_source_column,
-    contributions_of,
 )
 from apps.ml.evaluation.statistics.measurement import Measurement
 from apps.ml.parameters import ModelEvaluation

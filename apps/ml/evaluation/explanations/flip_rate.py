@@ -10,10 +10,10 @@ import pandas as pd
 from apps.ml.data.processed import AttributeSchema, is_unknown_group
 from apps.ml.evaluation.explanations.coded_rows import CodedRule, coded_rule
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
-from apps.ml.evaluation.explanations.score_gains import is_numeric, typical_values
+from apps.ml.evaluation.explanations.reasons_given.score_gains import is_numeric, typical_values
 from apps.ml.evaluation.explanations.scored_model import FloatArray, sample_rows
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import share
+from apps.ml.evaluation.statistics.shares.rates import share
 
 MOST_ROWS = 2000
 """Rows that are asked about per attribute; a sample of them where there are more."""

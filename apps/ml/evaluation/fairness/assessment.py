@@ -17,11 +17,11 @@ from apps.ml.evaluation.fairness.results import AttributeAssessment, FairnessAss
 from apps.ml.evaluation.fairness.score_metrics import compare_scores, measure_scores_by_group
 from apps.ml.evaluation.fairness.scoring import count_above_median
 from apps.ml.evaluation.fairness.within import conditional_parts, individual_measures
-from apps.ml.evaluation.statistics.checked_columns import probability_values
-from apps.ml.evaluation.statistics.counts import CountTable, group_codes
-from apps.ml.evaluation.statistics.joint_counts import JointCounts, count_jointly
+from apps.ml.evaluation.statistics.counting.checked_columns import probability_values
+from apps.ml.evaluation.statistics.counting.counts import CountTable, group_codes
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts, count_jointly
 from apps.ml.evaluation.statistics.measurement import Measurement
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 from apps.ml.parameters import ModelEvaluation
 
 

@@ -12,9 +12,9 @@ from apps.ml.evaluation.fairness.group_metrics import SAME_AS as SAME_METRIC
 from apps.ml.evaluation.fairness.levels import Families, distinct
 from apps.ml.evaluation.fairness.reference_comparisons import REFERENCE_COMPARISONS
 from apps.ml.evaluation.fairness.score_metrics import SCORE_COMPARISONS, SCORE_METRICS
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
-from apps.ml.evaluation.statistics.score_table import ScoreTable
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.score_table import ScoreTable
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from typing import Literal
 
 from apps.ml.evaluation.fairness.group_metrics import WEIGHTED, few_groups
 from apps.ml.evaluation.fairness.levels import Levels
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.extremes import BoundedValue, largest_gap, worst_ratio
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import NO_LABELS, Favourable, GroupShares, rate_named, shares_of
+from apps.ml.evaluation.statistics.shares.extremes import BoundedValue, largest_gap, worst_ratio
+from apps.ml.evaluation.statistics.shares.rates import NO_LABELS, Favourable, GroupShares, rate_named, shares_of
 
 Kind = Literal["gap", "ratio"]
 

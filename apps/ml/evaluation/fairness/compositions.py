@@ -14,9 +14,9 @@ treatment_equality_difference, _ratio      largest − smallest, smallest / larg
 `equalized_odds_difference` itself, the worse of the two gaps, is the l∞ distance. For every lp distance,
 worst <= lp <= sum, and worst / √2 <= root mean square <= worst.
 
-Bounds of mean and sum: :mod:`apps.ml.evaluation.statistics.sums_of_gaps`. Those of the root mean square come from the
-bounds of both gaps at once, each at half of the error (Bonferroni), because it rises with both. The last four compare
-quantities with their own bounds, :mod:`apps.ml.evaluation.statistics.mover`.
+Bounds of mean and sum: :mod:`apps.ml.evaluation.statistics.shares.sums_of_gaps`. Those of the root mean square come
+from the bounds of both gaps at once, each at half of the error (Bonferroni), because it rises with both. The last four
+compare quantities with their own bounds, :mod:`apps.ml.evaluation.statistics.shares.mover`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +26,12 @@ import numpy as np
 from apps.ml.evaluation.fairness.comparisons import Kind, at_both_levels, described, why_undefined
 from apps.ml.evaluation.fairness.group_metrics import WEIGHTED, balanced_accuracies, few_groups, treatment_ratios
 from apps.ml.evaluation.fairness.levels import Levels
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.extremes import largest_gap
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.mover import Bounded, smallest_ratio, widest_gap
-from apps.ml.evaluation.statistics.rates import NO_LABELS, RATES, GroupShares, shares_of
-from apps.ml.evaluation.statistics.sums_of_gaps import sum_of_gaps, sum_of_ratios
+from apps.ml.evaluation.statistics.shares.extremes import largest_gap
+from apps.ml.evaluation.statistics.shares.mover import Bounded, smallest_ratio, widest_gap
+from apps.ml.evaluation.statistics.shares.rates import NO_LABELS, RATES, GroupShares, shares_of
+from apps.ml.evaluation.statistics.shares.sums_of_gaps import sum_of_gaps, sum_of_ratios
 
 ODDS = ("true_positive_rate", "false_positive_rate")
 

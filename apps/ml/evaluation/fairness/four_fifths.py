@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from apps.ml.evaluation.fairness.group_metrics import few_groups
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.rates import Favourable, GroupShares, rate_named, shares_of
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.shares.rates import Favourable, GroupShares, rate_named, shares_of
 
 FOUR_FIFTHS = Fraction(4, 5)
 """29 CFR 1607.4(D)."""

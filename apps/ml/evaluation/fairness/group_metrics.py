@@ -3,7 +3,7 @@
 =======================  ==========================================================================================
 metric                   definition
 =======================  ==========================================================================================
-rates                    shares of rows, :data:`apps.ml.evaluation.statistics.rates.GROUP_RATES`
+rates                    shares of rows, :data:`apps.ml.evaluation.statistics.shares.rates.GROUP_RATES`
 balanced_accuracy        mean of true positive and true negative rate
 treatment_ratio          false negatives / false positives
 impact_ratio             favourable rate / highest favourable rate of a judged group
@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.evaluation.fairness.levels import Levels
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.intervals import WILSON, Interval, ratio_of_shares
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.mover import Bounded, bounded_shares, odds, weighted_sum
-from apps.ml.evaluation.statistics.rates import (
+from apps.ml.evaluation.statistics.shares.intervals import WILSON, Interval, ratio_of_shares
+from apps.ml.evaluation.statistics.shares.mover import Bounded, bounded_shares, odds, weighted_sum
+from apps.ml.evaluation.statistics.shares.rates import (
     COMPLEMENT_OF,
     GROUP_RATES,
     MISSES_AMONG_ERRORS,

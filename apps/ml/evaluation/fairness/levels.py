@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from apps.ml.evaluation.statistics.simultaneous import simultaneous_confidence
+from apps.ml.evaluation.statistics.shares.simultaneous import simultaneous_confidence
 
 METHOD = "Bonferroni: each member errs with at most (1 - confidence) / members"
 

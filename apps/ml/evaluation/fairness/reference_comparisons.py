@@ -31,10 +31,10 @@ from apps.ml.errors import ParameterError
 from apps.ml.evaluation.fairness.group_metrics import WEIGHTED, few_groups
 from apps.ml.evaluation.fairness.levels import Levels
 from apps.ml.evaluation.fairness.results import ReferenceAssessment
-from apps.ml.evaluation.statistics.counts import CountTable
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.mover import Bounded, bounded_shares, ratio, weighted_sum
-from apps.ml.evaluation.statistics.rates import NO_LABELS, Favourable, GroupShares, rate_named, shares_of
+from apps.ml.evaluation.statistics.shares.mover import Bounded, bounded_shares, ratio, weighted_sum
+from apps.ml.evaluation.statistics.shares.rates import NO_LABELS, Favourable, GroupShares, rate_named, shares_of
 
 Found = tuple[Bounded, npt.NDArray[np.bool_]]
 

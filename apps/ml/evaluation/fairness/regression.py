@@ -8,7 +8,8 @@ Per group: `mean_prediction`, `mean_label`, `mean_residual` (label − predictio
 
 Per attribute, over judged groups: for each mean a `…_difference`, largest minus smallest, with Welch's interval for
 every pair: the lower bound is Bonferroni over pairs, the upper is not, for the reasons given in
-:mod:`apps.ml.evaluation.statistics.pairwise_gaps`. `largest_group_loss` is the loss of the group that is served worst.
+:mod:`apps.ml.evaluation.statistics.shares.pairwise_gaps`. `largest_group_loss` is the loss of the group that is served
+worst.
 *Bounded group loss* asks that it is at most a limit: its upper bound is the largest upper bound of a group, its lower
 bound the largest lower bound after Bonferroni over groups, by the same argument.
 
@@ -37,11 +38,11 @@ from apps.ml.evaluation.fairness.regression_results import (
     RegressionAttribute,
     RegressionGroup,
 )
-from apps.ml.evaluation.statistics.checked_columns import require_equal_lengths
-from apps.ml.evaluation.statistics.intervals import Interval
+from apps.ml.evaluation.statistics.counting.checked_columns import require_equal_lengths
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 from apps.ml.evaluation.statistics.moments import Moments, moments_by_group
-from apps.ml.evaluation.statistics.pairwise_gaps import Positions, largest_estimate_gap
+from apps.ml.evaluation.statistics.shares.intervals import Interval
+from apps.ml.evaluation.statistics.shares.pairwise_gaps import Positions, largest_estimate_gap
 from apps.ml.parameters import ModelEvaluation
 
 Numbers = npt.NDArray[np.float64]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.ml.evaluation.fairness.levels import Families
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.measurement import Measurement
 
 

@@ -4,7 +4,7 @@
 metric                         definition
 =============================  ===================================================================================
 roc_auc (per group)            share of (positive, negative) pairs of the group in the right order, ties half
-calibration_error (per group)  :mod:`apps.ml.evaluation.statistics.calibration`
+calibration_error (per group)  :mod:`apps.ml.evaluation.statistics.scores.calibration`
 roc_auc_difference             largest − smallest area over the judged groups
 abroca                         largest area between the ROC curves of two judged groups; not below the difference
 calibration_error_difference   largest − smallest calibration error over the judged groups
@@ -16,11 +16,11 @@ from dataclasses import replace
 
 from apps.ml.evaluation.fairness.comparisons import at_both_levels
 from apps.ml.evaluation.fairness.levels import Levels
-from apps.ml.evaluation.statistics.calibration import calibration_difference, calibration_error_by_group
-from apps.ml.evaluation.statistics.group_ranking import abroca, roc_auc_by_group, roc_auc_difference
+from apps.ml.evaluation.statistics.counting.score_table import ScoreTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import NO_LABELS
-from apps.ml.evaluation.statistics.score_table import ScoreTable
+from apps.ml.evaluation.statistics.scores.calibration import calibration_difference, calibration_error_by_group
+from apps.ml.evaluation.statistics.scores.group_ranking import abroca, roc_auc_by_group, roc_auc_difference
+from apps.ml.evaluation.statistics.shares.rates import NO_LABELS
 from apps.ml.parameters import ModelEvaluation
 
 SCORE_METRICS = ("roc_auc", "calibration_error")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.evaluation.statistics.joint_counts import JointCounts, count_jointly
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts, count_jointly
 
 
 def median_score(scores: npt.NDArray[np.float64]) -> float:

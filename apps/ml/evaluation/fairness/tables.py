@@ -3,7 +3,7 @@
 import pandas as pd
 
 from apps.ml.evaluation.fairness.results import AttributeAssessment
-from apps.ml.evaluation.statistics.rates import GROUP_RATES
+from apps.ml.evaluation.statistics.shares.rates import GROUP_RATES
 
 COLUMNS = ("group", "group_rows", "judged", "metric", "value", "lower", "upper", "n", "undefined")
 

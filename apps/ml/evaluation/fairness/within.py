@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.ml.evaluation.statistics.conditional import conditional_disparity
-from apps.ml.evaluation.statistics.counts import CountTable
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.entropy import generalized_entropy
-from apps.ml.evaluation.statistics.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.measurement import Measurement
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 from apps.ml.parameters import ModelEvaluation
 
 THEIL = 1.0

@@ -8,7 +8,7 @@ from apps.ml.evaluation.gates.changes import PairedRows, count_pairs, measure_ch
 from apps.ml.evaluation.gates.judging import GateResult, Verdict, judge, together
 from apps.ml.evaluation.gates.levelling import judge_levelling_down
 from apps.ml.evaluation.gates.summary import by_name
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 from apps.ml.parameters import Gate, ModelEvaluation, ModelRegistration
 
 

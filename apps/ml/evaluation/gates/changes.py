@@ -17,10 +17,14 @@ import pandas as pd
 
 from apps.ml.data.processed import is_unknown_group
 from apps.ml.evaluation.fairness.comparisons import COMPARED_RATES
-from apps.ml.evaluation.statistics.counts import group_codes
+from apps.ml.evaluation.statistics.counting.counts import group_codes
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.paired import paired_auc_difference, paired_gap_change, paired_share_difference
-from apps.ml.evaluation.statistics.rates import RATES, Favourable, Rate, rate_named
+from apps.ml.evaluation.statistics.shares.paired import (
+    paired_auc_difference,
+    paired_gap_change,
+    paired_share_difference,
+)
+from apps.ml.evaluation.statistics.shares.rates import RATES, Favourable, Rate, rate_named
 from apps.ml.parameters import PAIRED_GAPS, PAIRED_RATES, ModelEvaluation
 
 Decisions = npt.NDArray[np.int8]

@@ -15,11 +15,11 @@ import numpy as np
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.fairness.comparisons import comparison_shares
 from apps.ml.evaluation.gates.paths import Leaf
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.extremes import gap_p_value, largest_gap, ratio_p_value, worst_ratio
-from apps.ml.evaluation.statistics.intervals import normal_quantile, wilson
-from apps.ml.evaluation.statistics.rates import RATES, Favourable, GroupShares, rate_named, shares_of
-from apps.ml.evaluation.statistics.sample_size import rows_to_decide
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.shares.extremes import gap_p_value, largest_gap, ratio_p_value, worst_ratio
+from apps.ml.evaluation.statistics.shares.intervals import normal_quantile, wilson
+from apps.ml.evaluation.statistics.shares.rates import RATES, Favourable, GroupShares, rate_named, shares_of
+from apps.ml.evaluation.statistics.shares.sample_size import rows_to_decide
 
 Direction = Literal["at_least", "at_most"]
 AGREEMENT = 1e-6

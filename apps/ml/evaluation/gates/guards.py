@@ -17,11 +17,11 @@ from typing import Any
 from apps.ml.evaluation.gates.cases import stated_confidence, stated_number
 from apps.ml.evaluation.gates.counts import CountedFairness
 from apps.ml.evaluation.gates.judging import GateResult, Verdict
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.intervals import newcombe_difference, wilson
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import RATES, Favourable, shares_of
-from apps.ml.evaluation.statistics.simultaneous import simultaneous_confidence
+from apps.ml.evaluation.statistics.shares.intervals import newcombe_difference, wilson
+from apps.ml.evaluation.statistics.shares.rates import RATES, Favourable, shares_of
+from apps.ml.evaluation.statistics.shares.simultaneous import simultaneous_confidence
 from apps.ml.parameters import Guards
 
 CONSTANT = "constant predictor"

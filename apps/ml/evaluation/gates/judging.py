@@ -24,8 +24,8 @@ from apps.ml.errors import EXIT_DONE, EXIT_GATES_FAILED, EXIT_INCONCLUSIVE
 from apps.ml.evaluation.gates.cases import Case, build_case, empty_case, stated_confidence, stated_number
 from apps.ml.evaluation.gates.counts import CountedFairness, Direction
 from apps.ml.evaluation.gates.paths import PARAMETERS, GatesOrigin, resolve
-from apps.ml.evaluation.statistics.rates import Favourable
-from apps.ml.evaluation.statistics.simultaneous import holm_adjusted
+from apps.ml.evaluation.statistics.shares.rates import Favourable
+from apps.ml.evaluation.statistics.shares.simultaneous import holm_adjusted
 from apps.ml.parameters import Gate
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]

@@ -21,8 +21,8 @@ from apps.ml.evaluation.gates.changes import Cells, PairedCounts, rate_change
 from apps.ml.evaluation.gates.judging import GateResult, Verdict
 from apps.ml.evaluation.gates.summary import LEVELLING_DOWN
 from apps.ml.evaluation.statistics.measurement import Measurement
-from apps.ml.evaluation.statistics.rates import Favourable, Rate, rate_named
-from apps.ml.evaluation.statistics.simultaneous import simultaneous_confidence
+from apps.ml.evaluation.statistics.shares.rates import Favourable, Rate, rate_named
+from apps.ml.evaluation.statistics.shares.simultaneous import simultaneous_confidence
 
 GUARDED_RATES = ("favourable_rate", "true_positive_rate", "accuracy")
 

@@ -23,8 +23,8 @@ from apps.ml.evaluation.plots.style import (
     shares_on_axis,
     wrapped,
 )
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.rates import rate_named, shares_of
+from apps.ml.evaluation.statistics.counting.counts import CountTable
+from apps.ml.evaluation.statistics.shares.rates import rate_named, shares_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

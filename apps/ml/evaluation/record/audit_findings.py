@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from apps.ml.evaluation.record.record_file import require_layout, signed
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 
 SOURCE_KIND = "audited_file"
 

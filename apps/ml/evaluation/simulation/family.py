@@ -11,9 +11,9 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.extremes import largest_gap, worst_ratio
-from apps.ml.evaluation.statistics.rates import RATES, GroupShares
-from apps.ml.evaluation.statistics.simultaneous import simultaneous_confidence
+from apps.ml.evaluation.statistics.shares.extremes import largest_gap, worst_ratio
+from apps.ml.evaluation.statistics.shares.rates import RATES, GroupShares
+from apps.ml.evaluation.statistics.shares.simultaneous import simultaneous_confidence
 
 Counts = npt.NDArray[np.int64]
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.contrasts import Contrasts, differences, log_ratios
-from apps.ml.evaluation.statistics.extremes import largest_gap, worst_ratio
-from apps.ml.evaluation.statistics.intervals import normal_quantile
-from apps.ml.evaluation.statistics.rates import GroupShares
+from apps.ml.evaluation.statistics.shares.contrasts import Contrasts, differences, log_ratios
+from apps.ml.evaluation.statistics.shares.extremes import largest_gap, worst_ratio
+from apps.ml.evaluation.statistics.shares.intervals import normal_quantile
+from apps.ml.evaluation.statistics.shares.rates import GroupShares
 
 Counts = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ Method = Callable[[Counts, Counts, float, np.random.Generator], Bounds]
 
 
 def test_inversion(successes: Counts, rows: Counts, confidence: float, generator: np.random.Generator) -> Bounds:
-    """Bound by :mod:`apps.ml.evaluation.statistics.extremes`: what the gates use."""
+    """Bound by :mod:`apps.ml.evaluation.statistics.shares.extremes`: what the gates use."""
     del generator
     found = np.full((len(successes), 4), np.nan)
     for at, counts in enumerate(successes):

@@ -34,11 +34,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.counts import CountTable
-from apps.ml.evaluation.statistics.intervals import Interval, newcombe_difference, normal_quantile
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.pairwise_gaps import Positions, pairwise_confidence
-from apps.ml.evaluation.statistics.rates import Favourable, rate_named, shares_of
+from apps.ml.evaluation.statistics.shares.intervals import Interval, newcombe_difference, normal_quantile
+from apps.ml.evaluation.statistics.shares.pairwise_gaps import Positions, pairwise_confidence
+from apps.ml.evaluation.statistics.shares.rates import Favourable, rate_named, shares_of
 
 Numbers = npt.NDArray[np.float64]
 

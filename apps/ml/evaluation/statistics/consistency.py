@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.statistics.checked_columns import binary_values, require_equal_lengths
-from apps.ml.evaluation.statistics.intervals import wilson
+from apps.ml.evaluation.statistics.counting.checked_columns import binary_values, require_equal_lengths
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+from apps.ml.evaluation.statistics.shares.intervals import wilson
 
 Numbers = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]

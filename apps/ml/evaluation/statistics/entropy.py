@@ -39,9 +39,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.evaluation.statistics.counts import CountTable
+from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
-from apps.ml.evaluation.statistics.rates import Favourable
+from apps.ml.evaluation.statistics.shares.rates import Favourable
 
 Numbers = npt.NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.statistics.counts import GroupNames, group_codes, merged_names
+from apps.ml.evaluation.statistics.counting.counts import GroupNames, group_codes, merged_names
 
 Numbers = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from apps.ml.commands.audit_options import (
 )
 from apps.ml.commands.audit_tables import audit_progress, groups_table
 from apps.ml.errors import BadInputError
-from apps.ml.evaluation.statistics.joint_counts_file import read_joint_counts
+from apps.ml.evaluation.statistics.counting.joint_counts_file import read_joint_counts
 from apps.ml.tests.audited_files import COMPAS, decisions, written
 
 Run = tuple[int, str, str]

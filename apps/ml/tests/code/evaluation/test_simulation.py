@@ -25,7 +25,7 @@ from apps.ml.evaluation.simulation.settings import (
 )
 from apps.ml.evaluation.simulation.study import Outcome, run_setting, run_study
 from apps.ml.evaluation.simulation.tables import summarise, to_csv
-from apps.ml.evaluation.statistics.intervals import newcombe_difference
+from apps.ml.evaluation.statistics.shares.intervals import newcombe_difference
 
 REPLICATES = 200
 ERROR = 3 * (0.95 * 0.05 / REPLICATES) ** 0.5

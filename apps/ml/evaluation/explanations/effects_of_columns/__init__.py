@@ -1,0 +1,1 @@
+"""What the deployed rule does when a column changes, and a small tree that imitates its decisions."""

@@ -1,0 +1,1 @@
+"""Principal reasons of unfavourable decisions: found, put into words, and checked."""
