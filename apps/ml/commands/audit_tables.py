@@ -18,6 +18,7 @@ GROUP_METRICS = {
     "impact_ratio": "impact",
     "true_positive_rate": "TPR",
     "false_positive_rate": "FPR",
+    "false_negative_rate": "FNR",
     "positive_predictive_value": "PPV",
     "scoring_rate": "scoring",
     "roc_auc": "AUC",
@@ -58,6 +59,8 @@ def print_audit(console: Console, record: Mapping[str, Any], folder: Path, files
         console.print(escape(note))
     for attribute, content in record["fairness"].items():
         console.print(groups_table(attribute, content))
+        if record["counts"][attribute]["labelled"]:
+            console.print(outcomes_table(attribute, record["counts"][attribute]))
     console.print(comparisons_table(record["fairness"]))
     gates = record["gates"]
     if gates is not None:
@@ -82,6 +85,17 @@ def groups_table(attribute: str, content: Mapping[str, Any]) -> Table:
     for name, group in groups.items():
         mark = "" if group["judged"] else " (not judged)"
         table.add_row(escape(name + mark), f"{group['n']:,}", *(_value(group.get(metric)) for metric in shown))
+    return table
+
+
+def outcomes_table(attribute: str, counts: Mapping[str, Any]) -> Table:
+    """One row per group: rows by label and decision."""
+    table = Table(title=escape(f"{attribute}: rows by outcome"), title_justify="left")
+    table.add_column("group", overflow="fold")
+    for heading in ("TP", "FP", "FN", "TN"):
+        table.add_column(heading, justify="right")
+    for name, ((tn, fp), (fn, tp)) in zip(counts["groups"], counts["counts"], strict=True):
+        table.add_row(escape(name), *(f"{rows:,}" for rows in (tp, fp, fn, tn)))
     return table
 
 

@@ -62,8 +62,24 @@ def test_the_documented_command_gives_the_published_table(folder: Path, fairmind
     counts = dict(zip(content["counts"]["race"]["groups"], content["counts"]["race"]["counts"], strict=True))
     assert counts["African-American"] == [[990, 805], [532, 1369]]
     assert counts["Caucasian"] == [[1139, 349], [461, 505]]
+    assert [line for line in page_lines(content) if line not in page] == []
     assert code == content["exit_code"] == 1
     assert (folder / "audit_compas-scores-two-years" / "evidence.json").exists()
+
+
+def page_lines(record: dict[str, Any]) -> list[str]:
+    """What the page must say of race, and of two comparisons of race and sex."""
+    rates = ("base_rate", "favourable_rate", "impact_ratio", "true_positive_rate", "false_positive_rate")
+    lines = [
+        f"{group['n']:,} | " + " | ".join(f"{group[rate]['value']:.3f}" for rate in rates)
+        for group in record["fairness"]["race"]["groups"].values()
+    ]
+    for attribute in ("race", "sex"):
+        for name in ("demographic_parity_ratio", "equal_opportunity_difference"):
+            found = record["fairness"][attribute][name]
+            bounds = f"{found['lower']:.3f} to {found['upper']:.3f}"
+            lines.append(f"| {attribute} | {name.replace('_', ' ')} | {found['value']:.3f} | {bounds} |")
+    return lines
 
 
 def test_an_audit_prints_tables_and_writes_a_folder_named_as_the_file(folder: Path, fairmind: Any) -> None:
