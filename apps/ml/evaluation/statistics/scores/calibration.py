@@ -49,7 +49,6 @@ from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 from apps.ml.evaluation.statistics.scores.calibration_bins import CalibrationBins, bins_of_steps, calibration_bins
 from apps.ml.evaluation.statistics.shares.intervals import Interval, normal_quantile, wilson
 from apps.ml.evaluation.statistics.shares.pairwise_gaps import Positions, largest_estimate_gap, square_and_add
-from apps.ml.evaluation.statistics.shares.rates import share
 
 Numbers = npt.NDArray[np.float64]
 
@@ -170,17 +169,6 @@ def _curve(bins: CalibrationBins, confidence: float) -> list[dict[str, float | i
         "n": bins.rows.tolist(),
     }
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def calibration_records(
-    labels: npt.NDArray[np.int8], scores: Numbers, bins: int, confidence: float
-) -> list[tuple[float, Measurement]]:
-    """Return, per bin of equal mass, the mean score and the share of positives with its Wilson interval."""
-    table = calibration_bins(labels, scores, bins)
-    return [
-        (float(mean), share(int(positives), int(rows), confidence, "there are no rows"))
-        for rows, positives, mean in zip(*table, strict=True)
-    ]
 
 
 def plain_error(bins: CalibrationBins) -> float:

@@ -12,7 +12,6 @@ from apps.ml.evaluation.statistics.scores.calibration import (
     calibration_difference,
     calibration_error,
     calibration_error_by_group,
-    calibration_records,
     debiased_error,
     plain_error,
 )
@@ -115,11 +114,11 @@ def test_a_perfect_score_of_few_rows_is_not_convicted() -> None:
     assert found.lower == 0.0
 
 
-def test_records_hold_score_and_share_of_each_bin() -> None:
+def test_bins_hold_score_and_share_of_their_rows() -> None:
     labels, scores = np.array([0, 1, 1, 1], dtype=np.int8), np.array([0.1, 0.3, 0.7, 0.9])
-    records = calibration_records(labels, scores, 2, 0.95)
-    assert [mean for mean, _ in records] == pytest.approx([0.2, 0.8])
-    assert [(share.numerator, share.n) for _, share in records] == [(1, 2), (2, 2)]
+    bins = calibration_bins(labels, scores, 2)
+    assert bins.mean_score.tolist() == pytest.approx([0.2, 0.8])
+    assert (bins.positives.tolist(), bins.rows.tolist()) == ([1, 2], [2, 2])
 
 
 def test_without_rows_the_error_is_undefined() -> None:
