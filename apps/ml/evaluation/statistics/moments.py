@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import DataError
-from apps.ml.evaluation.statistics.counting.counts import GroupNames, group_codes, merged_names
+from apps.ml.evaluation.statistics.counting.counts import GroupNames, group_codes, group_positions, merged_names
 
 Numbers = npt.NDArray[np.float64]
 
@@ -55,10 +55,7 @@ class Moments:
             There is no such group.
         """
         names = tuple(groups)
-        absent = [name for name in names if name not in self.groups]
-        if absent:
-            raise DataError(f"there is no group '{absent[0]}'. Use one of: {', '.join(self.groups)}.")
-        at = np.array([self.groups.index(name) for name in names], dtype=np.intp)
+        at = group_positions(names, self.groups)
         return Moments(names, self.quantities, self.n[at], self.means[at], self.squares[at])
 
     def merge(self, other: "Moments") -> "Moments":

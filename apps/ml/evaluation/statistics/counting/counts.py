@@ -74,7 +74,7 @@ class CountTable:
         DataError
             There is no such group.
         """
-        return self.counts[self._position(group)]
+        return self.counts[group_positions((group,), self.groups)[0]]
 
     def select(self, groups: Iterable[str]) -> "CountTable":
         """Return the table of the named groups, in the order given.
@@ -85,8 +85,7 @@ class CountTable:
             There is no such group.
         """
         names = tuple(groups)
-        position = {name: at for at, name in enumerate(self.groups)}
-        at = np.array([position[name] if name in position else self._position(name) for name in names], dtype=np.intp)
+        at = group_positions(names, self.groups)
         return self._with(names, lambda part: part[at])
 
     def together(self, name: str = "all") -> "CountTable":
@@ -155,10 +154,20 @@ class CountTable:
         weights, squares = (None if part is None else pick(part) for part in (self.weights, self.squares))
         return CountTable(groups, pick(self.counts), weights, squares, self.labelled)
 
-    def _position(self, group: str) -> int:
-        if group not in self.groups:
-            raise DataError(f"there is no group '{group}'. Use one of: {', '.join(self.groups)}.")
-        return self.groups.index(group)
+
+def group_positions(wanted: Sequence[str], groups: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return where each wanted group stands among `groups`, intp [wanted].
+
+    Raises
+    ------
+    DataError
+        There is no such group; the existing ones are named.
+    """
+    position = {name: at for at, name in enumerate(groups)}
+    absent = [name for name in wanted if name not in position]
+    if absent:
+        raise DataError(f"there is no group '{absent[0]}'. Use one of: {', '.join(groups)}.")
+    return np.array([position[name] for name in wanted], dtype=np.intp)
 
 
 def _equal(one: Weights | None, two: Weights | None) -> bool:

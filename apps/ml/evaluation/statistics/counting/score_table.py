@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.errors import DataError
+from apps.ml.evaluation.statistics.counting.counts import group_positions
 
 SCORE_UNIT = 2**32
 """Sums of scores are whole numbers of this part of 1, so that they add up exactly in any order."""
@@ -38,10 +38,7 @@ class ScoreTable:
             There is no such group.
         """
         names = tuple(groups)
-        absent = [name for name in names if name not in self.groups]
-        if absent:
-            raise DataError(f"there is no group '{absent[0]}'. Use one of: {', '.join(self.groups)}.")
-        at = np.array([self.groups.index(name) for name in names], dtype=np.intp)
+        at = group_positions(names, self.groups)
         return ScoreTable(names, self.rows[at], self.score_sums[at])
 
     def together(self, name: str = "all") -> "ScoreTable":
