@@ -85,6 +85,10 @@ class ArtifactPaths:
     def data_quality_page(self) -> Path:
         return self.reports / "data_quality.html"
 
+    def duration(self, stage: str) -> Path:
+        """Path of the note of how long a stage's work took; no output of any stage."""
+        return self.artifacts / "durations" / f"{stage}.json"
+
     def metric(self, name: str) -> Path:
         """Path of one metric file; `name` is one of :data:`METRICS`."""
         if name not in METRICS:

@@ -7,6 +7,7 @@ attribute, `fairmind:group:<attribute>` (the group's name, `unknown` where the v
 column, `fairmind:held_out:<column>`. No source column may start with that prefix.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,12 @@ UNKNOWN_GROUP = "unknown"
 JOINED_BY = " × "
 """Stands between the parts of an intersection's group name."""
 FORMAT = 1
+
+Task = Literal["binary_classification", "regression"]
+"""Kinds of labels: an event that happens or not, or a number."""
+
+CLASSIFICATION: Task = "binary_classification"
+REGRESSION: Task = "regression"
 
 Kind = Literal["numeric", "boolean", "categorical"]
 Actionable = Literal["no", "any", "increase", "decrease"]
@@ -76,7 +83,9 @@ class ProcessedSchema:
     """What one run of `data_processing` produced.
 
     `favourable` says whether the positive event (label 1) or its absence is good for the person.
-    `positive_name` and `negative_name` are words for reports. `rows` counts rows per split. `source_kind`: where the
+    `positive_name` and `negative_name` are words for reports. With the task regression the label is a number in `unit`,
+    `favourable` says whether high (`positive`) or low values are good for the person, and `positive_name` is what the
+    number is called. `rows` counts rows per split. `source_kind`: where the
     rows came from (`generator`: they are made up), `unknown` where an older version did not write it.
     """
 
@@ -95,6 +104,8 @@ class ProcessedSchema:
     leave_out: dict[str, str] = field(default_factory=dict)
     source_digest: str = ""
     source_kind: str = "unknown"
+    task: Task = CLASSIFICATION
+    unit: str = ""
 
     def feature_columns(self, use_sensitive: bool) -> tuple[ColumnSchema, ...]:
         """Columns that may enter a model; sensitive ones only when asked for."""
@@ -132,18 +143,29 @@ def column_from_dict(content: dict[str, Any]) -> ColumnSchema:
 class ProcessedSplit:
     """The rows of one split, all parts aligned by position.
 
-    `features`: data frame [n, columns]; `labels`: int8 [n] of 0 and 1; `groups`: data frame [n, attributes] of group
+    `features`: data frame [n, columns]; `labels`: int8 [n] of 0 and 1, or float64 [n] where the label
+    is a number; `groups`: data frame [n, attributes] of group
     names; `rows`: int64 [n], number in the source; `held_out`: data frame [n, held-out columns].
     """
 
     features: pd.DataFrame
-    labels: npt.NDArray[np.int8]
+    labels: npt.NDArray[Any]
     groups: pd.DataFrame
     rows: npt.NDArray[np.int64]
     held_out: pd.DataFrame
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def inputs(self, columns: Sequence[ColumnSchema]) -> pd.DataFrame:
+        """Return the typed frame [n, columns] of a model's input columns, a needed group among them."""
+        parts = {
+            column.name: self.groups[column.name.removeprefix(GROUP)]
+            if column.name.startswith(GROUP)
+            else self.features[column.name]
+            for column in columns
+        }
+        return pd.DataFrame(parts, columns=[column.name for column in columns])
 
 
 def write_schema(folder: Path, schema: ProcessedSchema) -> None:
@@ -177,11 +199,15 @@ def read_split(folder: Path, name: str) -> ProcessedSplit:
     features = frame[[column for column in frame.columns if not column.startswith(RESERVED)]]
     return ProcessedSplit(
         features=features,
-        labels=frame[LABEL].to_numpy(dtype=np.int8),
+        labels=_labels(frame[LABEL]),
         groups=_part(frame, GROUP),
         rows=frame[ROW].to_numpy(dtype=np.int64),
         held_out=_part(frame, HELD_OUT),
     )
+
+
+def _labels(column: "pd.Series[Any]") -> npt.NDArray[Any]:
+    return column.to_numpy(dtype=np.float64 if column.dtype.kind == "f" else np.int8)
 
 
 def _part(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:

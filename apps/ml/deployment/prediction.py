@@ -77,7 +77,8 @@ def _located(error: RequestError, rows: list[Any], model: ServedModel, limits: L
 
 def _answer(model: ServedModel, scored: Scored) -> dict[str, Any]:
     threshold = model.bundle.info.threshold
-    pairs = zip(scored.scores.tolist(), scored.decisions.tolist(), strict=True)
+    decisions = [None] * len(scored.scores) if scored.decisions is None else scored.decisions.tolist()
+    pairs = zip(scored.scores.tolist(), decisions, strict=True)
     predictions = [
         {"id": prediction_id(), "score": score, "decision": decision, "threshold": threshold}
         for score, decision in pairs

@@ -12,10 +12,10 @@ from apps.ml.features.request_frame import frame_from_records
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores float64 [n] in [0, 1] and decisions int8 [n] of 0 and 1, in the order of the records."""
+    """Scores float64 [n] and decisions int8 [n] of 0 and 1, None where the model predicts numbers; as the records."""
 
     scores: npt.NDArray[np.float64]
-    decisions: npt.NDArray[np.int8]
+    decisions: npt.NDArray[np.int8] | None
 
 
 def score_records(model: ServedModel, records: Sequence[Mapping[str, object]]) -> Scored:
@@ -27,5 +27,5 @@ def score_records(model: ServedModel, records: Sequence[Mapping[str, object]]) -
         A record does not fit the signature.
     """
     frame = frame_from_records(records, model.bundle.info.columns)
-    scores = model.bundle.score(frame)
-    return Scored(scores, model.bundle.decide(scores))
+    answers = model.bundle.answers(frame)
+    return Scored(answers.scores, answers.decisions)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.data.processed import AttributeSchema, ProcessedSchema, ProcessedSplit
+from apps.ml.errors import BundleError
 from apps.ml.evaluation.curves import curves_of
 from apps.ml.evaluation.evidence import Findings
 from apps.ml.evaluation.explanations.behaviour import BehaviourRows, explain_behaviour
@@ -47,11 +48,20 @@ class AssessedModel:
     def rule(self) -> DecisionRule:
         """The rule that is served."""
         info = self.bundle.info
-        return DecisionRule(info.columns, self.bundle.score, self.bundle.decide, info.favourable, info.threshold)
+        return DecisionRule(
+            info.columns, self.bundle.decision_scores, self.bundle.decide, info.favourable, self.threshold
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The decision score at and above which the decision is 1."""
+        if self.bundle.info.threshold is None:
+            raise BundleError("the model predicts numbers and decides nothing. Assess it as a regression.")
+        return self.bundle.info.threshold
 
     def inputs(self, split: ProcessedSplit) -> pd.DataFrame:
         """The input columns of the model, typed."""
-        return split.features[[column.name for column in self.bundle.info.columns]]
+        return split.inputs(self.bundle.info.columns)
 
     @property
     def groups(self) -> pd.DataFrame:
@@ -83,7 +93,7 @@ def in_display_order(names: pd.Series, attribute: AttributeSchema) -> pd.Series:
 def assess_model(model: AssessedModel, parameters: ModelEvaluation) -> Assessment:
     """Measure, compare and explain; deterministic by the seed of `parameters`."""
     scores = model.bundle.score_encoded(model.encoded)
-    decisions = model.bundle.decide(scores)
+    decisions = model.bundle.decide(model.bundle.decision_scores_encoded(model.encoded))
     explanation = _explanation(model, parameters)
     reasons = explain_decisions(model.rule, _decision_rows(model), parameters)
     fairness = assess_fairness(
@@ -115,7 +125,7 @@ def _performance(
     return performance_report(
         measure_performance(model.test.labels, scores, decisions, parameters),
         rows=len(model.test),
-        threshold=info.threshold,
+        threshold=model.threshold,
         positive_name=info.positive_name,
         favourable=info.favourable,
     )

@@ -51,7 +51,7 @@ def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
             record=record,
             headlines=headlines(record),
             limits=limits(record),
-            pictures={plot.name: _picture(plot) for plot in plots},
+            pictures={plot.name: shown_picture(plot) for plot in plots},
             compared={name: compared(part) for name, part in record["fairness"].items()},
             shown_comparisons={key for part in record["fairness"].values() for key in part},
             group_columns=group_columns,
@@ -60,7 +60,8 @@ def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
     )
 
 
-def _picture(plot: Plot) -> Picture:
+def shown_picture(plot: Plot) -> Picture:
+    """Return a plot as a page shows it, its bytes inside the page."""
     width, height = (int.from_bytes(plot.png[start : start + 4], "big") for start in (16, 20))
     address = "data:image/png;base64," + base64.b64encode(plot.png).decode("ascii")
     return Picture(plot.title, plot.description, address, width, height)

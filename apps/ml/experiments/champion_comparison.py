@@ -7,14 +7,12 @@ store must write the same file.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from apps.ml.artifact_paths import ArtifactPaths
-from apps.ml.data.processed import ProcessedSchema, ProcessedSplit, read_schema, read_split
+from apps.ml.data.processed import GROUP, ProcessedSchema, ProcessedSplit, read_schema, read_split
 from apps.ml.errors import BundleError
 from apps.ml.evaluation.gates.champion import judge_against_champion
 from apps.ml.evaluation.gates.changes import PairedRows
@@ -22,19 +20,18 @@ from apps.ml.evaluation.gates.judging import Verdict
 from apps.ml.experiments import registry, tags
 from apps.ml.experiments.fingerprint import dvc_digest
 from apps.ml.experiments.registry import Version
+from apps.ml.experiments.stored_bundle import read_stored_bundle
 from apps.ml.experiments.tracking import TrackingStore
-from apps.ml.files import rounded, sha256_of_file
-from apps.ml.models.bundle import BundleInfo, ModelBundle, read_bundle
-from apps.ml.models.bundle_files import MANIFEST_FILE
+from apps.ml.files import rounded
+from apps.ml.models.bundle import BundleInfo, ModelBundle
 from apps.ml.parameters import Parameters, read_parameters
-from apps.ml.tracking_address import ABSENT_CODES
 
 COMPARISON_FILE = "champion_comparison.json"
-BUNDLE_IN_MODEL = "artifacts/bundle"
 NO_CHAMPION = "there is no champion yet: nothing to compare with"
 SAME_BUNDLE = "both hold the same bundle: no answer changes"
 OTHER_DATA = "the champion was trained on other rows; where these test rows are among them, it looks better than it is"
 OVERRIDING = "Promote with --override and a reason."
+RESTORING = "Restore them, or promote with --override and a reason."
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,9 @@ def _compare(
     schema, split = rows
     place = store.client.get_model_version_download_uri(champion.name, champion.number)
     try:
-        new, new_digest = _read_model(store, registry.model_location(store, run.data.tags[tags.MODEL]), "the candidate")
-        old, old_digest = _read_model(store, place, f"version {champion.number}, the champion,")
+        location = registry.model_location(store, run.data.tags[tags.MODEL])
+        new, new_digest = read_stored_bundle(store, location, "the candidate", RESTORING)
+        old, old_digest = read_stored_bundle(store, place, f"version {champion.number}, the champion,", RESTORING)
     except BundleError as error:
         return _inconclusive(_Refused(str(error)))
     if new_digest == old_digest:
@@ -153,6 +151,7 @@ def _why_not(new: BundleInfo, old: BundleInfo, schema: ProcessedSchema, split: P
     if (new.favourable, new.positive_name) != (old.favourable, old.positive_name):
         return _Refused(f"the champion predicts another event, or another outcome is the favourable one. {OVERRIDING}")
     kinds = {column.name: column.kind for column in schema.columns if column.name in split.features.columns}
+    kinds |= {GROUP + str(attribute): "categorical" for attribute in split.groups.columns}
     missing = [f"'{column.name}'" for column in old.columns if column.name not in kinds]
     if missing:
         return _Refused(f"the rows lack columns that the champion reads: {', '.join(missing)}. {OVERRIDING}")
@@ -163,44 +162,17 @@ def _why_not(new: BundleInfo, old: BundleInfo, schema: ProcessedSchema, split: P
 
 
 def _paired_rows(new: ModelBundle, old: ModelBundle, split: ProcessedSplit) -> PairedRows:
-    new_scores, old_scores = (
-        bundle.score(split.features[[column.name for column in bundle.info.columns]]) for bundle in (new, old)
-    )
+    ours, theirs = (bundle.answers(split.inputs(bundle.info.columns)) for bundle in (new, old))
+    if ours.decisions is None or theirs.decisions is None:
+        raise BundleError("a model that predicts numbers decides nothing. Promote it by hand with a reason.")
     return PairedRows(
         labels=split.labels,
-        new_scores=new_scores,
-        old_scores=old_scores,
-        new_decisions=new.decide(new_scores),
-        old_decisions=old.decide(old_scores),
+        new_scores=ours.scores,
+        old_scores=theirs.scores,
+        new_decisions=ours.decisions,
+        old_decisions=theirs.decisions,
         groups=split.groups,
     )
-
-
-def _read_model(store: TrackingStore, location: str, whose: str) -> tuple[ModelBundle, str]:
-    """Return a stored model's bundle and the digest of its manifest.
-
-    Raises
-    ------
-    BundleError
-        The files are gone from the store, damaged, or do not reproduce their golden rows.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-
-    with tempfile.TemporaryDirectory(prefix="fairmind-comparison-") as folder:
-        try:
-            path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{location}/{BUNDLE_IN_MODEL}", dst_path=folder, tracking_uri=store.address
-            )
-        except (MlflowException, OSError) as error:
-            unanswered = isinstance(error, MlflowException) and error.error_code not in ABSENT_CODES
-            if unanswered or isinstance(error, RequestException):
-                raise
-            raise BundleError(
-                f"the files of {whose} are gone from the store. Restore them, or promote with --override and a reason."
-            ) from error
-        return read_bundle(Path(path)), sha256_of_file(Path(path) / MANIFEST_FILE)
 
 
 def _inconclusive(refused: _Refused) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The saved model: a folder in a versioned format that holds all that is needed to score a row, and checks itself.
 
 docs/ml/bundle_format.md describes the files. Reading never runs code from the bundle: the transformer and
-scikit-learn estimators are skops files whose types are on a list, boosted trees are LightGBM's text.
+scikit-learn estimators are skops files whose types are on a list, all other parts are plain text and numbers
+(:mod:`apps.ml.models.parts.storage`).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,20 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.processed import ColumnSchema, column_from_dict
+from apps.ml.data.processed import CLASSIFICATION, ColumnSchema, Task, column_from_dict
 from apps.ml.errors import BundleError
 from apps.ml.features.safe_objects import TRANSFORMER_TYPES, read_object, write_object
 from apps.ml.features.tables import TRANSFORMER_FILE
 from apps.ml.models import bundle_files, golden_rows
-from apps.ml.models.boosted_trees import BoostedTrees, read_boosted_trees
 from apps.ml.models.catalogue import STORED_TYPES
-from apps.ml.models.scoring import positive_scores
+from apps.ml.models.group_input import GroupInput
+from apps.ml.models.parts.part import Adjustment, ExplainedPart
+from apps.ml.models.parts.storage import read_part, write_part
+from apps.ml.models.scoring import scores_of
 
 FORMAT = bundle_files.FORMAT
 """Number of the format that :func:`write_bundle` writes."""
 
-ESTIMATOR_FILE = "estimator.skops"
-BOOSTER_FILE = "booster.txt"
+ADJUSTMENT_FOLDER = "adjustment"
 MODEL_FILE = "model.json"
 REFERENCE_FILE = "reference.json"
 
@@ -39,10 +41,16 @@ class Transformer(Protocol):
     def transform(self, frame: pd.DataFrame) -> Scores: ...
 
 
-class Estimator(Protocol):
-    """Gives [n, 2] probabilities of label 0 and label 1."""
+@dataclass(frozen=True)
+class MitigationInfo:
+    """What was done about gaps between groups: the chosen method, what it aimed at, and what it found (JSON-ready)."""
 
-    def predict_proba(self, X: npt.NDArray[np.float64]) -> Scores: ...
+    method: str
+    attribute: str
+    constraint: str
+    tolerance: float
+    estimates_sensitive: bool = False
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,16 @@ class BundleInfo:
     `columns` are the input columns in the order of a request; `feature_sources` names the input column of each encoded
     feature. `rounds` counts the rounds of an estimator that grows, else None. `converged` is False when an iterative
     fit stopped at its limit. `needs_sensitive_at_prediction` and `randomised` tell the server what decisions depend on.
+    `task` regression: scores are predicted values, there are no decisions, `threshold` is None and its rule empty,
+    `favourable` tells whether a high (`positive`) or a low value is good for the person. `group`: the attribute that
+    decisions need; its column is the last of `columns`, its code the last of the encoded features. `monotone`: input
+    column → direction of the score.
     """
 
     dataset: str
     title: str
     estimator: str
-    threshold: float
+    threshold: float | None
     threshold_rule: str
     favourable: Literal["positive", "negative"]
     positive_name: str
@@ -71,6 +83,11 @@ class BundleInfo:
     needs_sensitive_at_prediction: bool = False
     randomised: bool = False
     converged: bool = True
+    task: Task = CLASSIFICATION
+    group: GroupInput | None = None
+    mitigation: MitigationInfo | None = None
+    monotone: Mapping[str, str] = field(default_factory=dict)
+    calibration: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready content."""
@@ -83,41 +100,98 @@ class BundleInfo:
         values["columns"] = tuple(column_from_dict(column) for column in values["columns"])
         values["feature_names"] = tuple(values["feature_names"])
         values["feature_sources"] = tuple(values["feature_sources"])
+        if values.get("group") is not None:
+            values["group"] = GroupInput(values["group"]["attribute"], tuple(values["group"]["groups"]))
+        if values.get("mitigation") is not None:
+            values["mitigation"] = MitigationInfo(**values["mitigation"])
         return BundleInfo(**values)
 
 
 @dataclass(frozen=True)
+class Answers:
+    """Scores float64 [n] and, where the model decides, decisions int8 [n] of 0 and 1."""
+
+    scores: Scores
+    decisions: npt.NDArray[np.int8] | None
+
+
+@dataclass(frozen=True)
 class ModelBundle:
-    """A model that scores rows: transformer, estimator and what is known about them."""
+    """A model that scores rows: transformer, estimator, adjustment and what is known about them.
+
+    Scores are what the model says of a row; decision scores are what is compared with the threshold: the same numbers,
+    unless an adjustment stands between them.
+    """
 
     info: BundleInfo
     transformer: Transformer
-    estimator: Estimator
+    estimator: Any
+    adjustment: Adjustment | None = None
 
     def encode(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the encoded features [n, k] of a typed frame with the columns of `info.columns`."""
-        return self.transformer.transform(frame)
+        X = self.transformer.transform(frame)
+        if self.info.group is None:
+            return X
+        return np.column_stack([X, self.info.group.codes(frame[self.info.group.column_name])])
 
     def score_encoded(self, X: npt.NDArray[np.float64]) -> Scores:
-        """Return [n] probabilities of the positive event for encoded features [n, k]."""
-        return positive_scores(self.estimator, X)
+        """Return [n] probabilities of the positive event, or predicted values, for encoded features [n, k]."""
+        return scores_of(self.estimator, self.estimator_features(X))
+
+    def estimator_features(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the part of encoded features [n, k] that the estimator looks at: all, or all but the group's code."""
+        if self.info.group is None or getattr(self.estimator, "takes_group", False):
+            return X
+        return X[:, :-1]
 
     def score(self, frame: pd.DataFrame) -> Scores:
-        """Return [n] probabilities of the positive event for a typed frame."""
+        """Return [n] probabilities of the positive event, or predicted values, for a typed frame."""
         return self.score_encoded(self.encode(frame))
 
-    def decide(self, scores: Scores) -> npt.NDArray[np.int8]:
-        """Return [n] decisions: 1 exactly where `score >= info.threshold`."""
-        return (np.asarray(scores) >= self.info.threshold).astype(np.int8)
+    def decision_scores_encoded(self, X: npt.NDArray[np.float64]) -> Scores:
+        """Return [n] numbers in [0, 1] that are compared with the threshold."""
+        scores = self.score_encoded(X)
+        return scores if self.adjustment is None else self.adjustment.decision_scores(scores, X)
+
+    def decision_scores(self, frame: pd.DataFrame) -> Scores:
+        """Return [n] numbers in [0, 1] that are compared with the threshold, for a typed frame."""
+        return self.decision_scores_encoded(self.encode(frame))
+
+    def decide(self, decision_scores: Scores) -> npt.NDArray[np.int8]:
+        """Return [n] decisions: 1 exactly where `decision score >= info.threshold`.
+
+        Raises
+        ------
+        BundleError
+            The model predicts numbers and decides nothing.
+        """
+        if self.info.threshold is None:
+            raise BundleError("the model predicts numbers and decides nothing. Ask it for scores.")
+        return (np.asarray(decision_scores) >= self.info.threshold).astype(np.int8)
+
+    def answers_encoded(self, X: npt.NDArray[np.float64]) -> Answers:
+        """Return scores and decisions for encoded features [n, k]."""
+        scores = self.score_encoded(X)
+        if self.info.threshold is None:
+            return Answers(scores, None)
+        moved = scores if self.adjustment is None else self.adjustment.decision_scores(scores, X)
+        return Answers(scores, self.decide(moved))
+
+    def answers(self, frame: pd.DataFrame) -> Answers:
+        """Return scores and decisions for a typed frame."""
+        return self.answers_encoded(self.encode(frame))
 
     def contributions(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
-        """Return [n, k + 1] exact contributions in log-odds, the last column the base value.
+        """Return [n, k + 1] exact contributions to the scores, the last column the base value.
 
         None where the estimator has no exact contributions of its own.
         """
-        if isinstance(self.estimator, BoostedTrees):
-            return self.estimator.contributions(X)
-        return None
+        if not isinstance(self.estimator, ExplainedPart):
+            return None
+        found = self.estimator.contributions(self.estimator_features(X))
+        missing = X.shape[1] + 1 - found.shape[1]
+        return np.insert(found, [found.shape[1] - 1] * missing, 0.0, axis=1)
 
 
 def write_bundle(
@@ -148,9 +222,12 @@ def write_bundle(
     """
     with bundle_files.whole_folder(folder, replace) as new:
         _write_transformer(new / TRANSFORMER_FILE, bundle, transformer_file)
-        _write_estimator(new, bundle.estimator)
+        write_part(new, bundle.estimator)
+        if bundle.adjustment is not None:
+            write_part(new / ADJUSTMENT_FOLDER, bundle.adjustment)
         bundle_files.write_exact_json(new / MODEL_FILE, bundle.info.to_dict())
-        golden_rows.write_golden(new, golden, bundle.info.columns, bundle.score(golden_rows.first_rows(golden)))
+        first = golden_rows.first_rows(golden)
+        golden_rows.write_golden(new, first, bundle.info.columns, bundle.score(first), _decision_scores(bundle, first))
         if reference is not None:
             bundle_files.write_exact_json(new / REFERENCE_FILE, reference)
         bundle_files.write_manifest(new)
@@ -172,9 +249,16 @@ def read_bundle(folder: Path, verify: bool = True) -> ModelBundle:
         a golden row gets another score.
     """
     bundle_files.check_manifest(folder)
-    bundle = ModelBundle(_read_info(folder), read_transformer(folder / TRANSFORMER_FILE), _read_estimator(folder))
+    bundle = ModelBundle(
+        _read_info(folder),
+        read_transformer(folder / TRANSFORMER_FILE),
+        read_part(folder, STORED_TYPES),
+        _read_adjustment(folder / ADJUSTMENT_FOLDER),
+    )
     if verify:
-        golden_rows.check_golden(folder, bundle.info.columns, bundle.score)
+        golden_rows.check_golden(
+            folder, bundle.info.columns, bundle.score, lambda frame: _decision_scores(bundle, frame)
+        )
     return bundle
 
 
@@ -209,13 +293,6 @@ def _write_transformer(path: Path, bundle: ModelBundle, source: Path | None) -> 
         path.write_bytes(source.read_bytes())
 
 
-def _write_estimator(folder: Path, estimator: Estimator) -> None:
-    if isinstance(estimator, BoostedTrees):
-        estimator.write(folder / BOOSTER_FILE)
-    else:
-        write_object(folder / ESTIMATOR_FILE, estimator)
-
-
 def _read_info(folder: Path) -> BundleInfo:
     try:
         return BundleInfo.from_dict(bundle_files.read_exact_json(folder / MODEL_FILE))
@@ -223,12 +300,15 @@ def _read_info(folder: Path) -> BundleInfo:
         raise BundleError(f"{MODEL_FILE} lacks or has unknown fields: {error}. Train the model again.") from error
 
 
-def _read_estimator(folder: Path) -> Estimator:
-    if (folder / BOOSTER_FILE).exists():
-        return read_boosted_trees(folder / BOOSTER_FILE)
-    if not (folder / ESTIMATOR_FILE).exists():
-        raise BundleError(f"{folder} holds neither {ESTIMATOR_FILE} nor {BOOSTER_FILE}. Train the model again.")
-    estimator: Any = read_object(folder / ESTIMATOR_FILE, STORED_TYPES)
-    if not hasattr(estimator, "predict_proba"):
-        raise BundleError(f"{folder / ESTIMATOR_FILE} holds a {type(estimator).__name__}, no estimator. Train again.")
-    return estimator
+def _read_adjustment(folder: Path) -> Adjustment | None:
+    if not folder.exists():
+        return None
+    adjustment: Any = read_part(folder, STORED_TYPES)
+    if not isinstance(adjustment, Adjustment):
+        raise BundleError(f"{folder} holds a {type(adjustment).__name__}, no adjustment. Train the model again.")
+    return adjustment
+
+
+def _decision_scores(bundle: ModelBundle, frame: pd.DataFrame) -> Scores | None:
+    """Decision scores where they are others than the scores."""
+    return None if bundle.adjustment is None else bundle.decision_scores(frame)

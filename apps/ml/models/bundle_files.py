@@ -11,8 +11,8 @@ from typing import Any
 from apps.ml.errors import BundleError
 from apps.ml.files import sha256_of_file, write_text
 
-FORMAT = 1
-READABLE_FORMATS = (1,)
+FORMAT = 2
+READABLE_FORMATS = (1, 2)
 MANIFEST_FILE = "manifest.json"
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from apps.ml.models.boosted_trees import BoostedTrees
+from apps.ml.data.processed import CLASSIFICATION, Task
+from apps.ml.models.parts.boosted_trees import BoostedTrees
 from apps.ml.parameters import EarlyStopping
 
 FOREST_PART = 25
@@ -25,25 +26,34 @@ Report = Callable[[int, int, float | None], None]
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded features [n, k], labels [n] of 0 and 1, and positive weights [n]; None: all rows count alike.
+    """Encoded features [n, k], labels [n] and positive weights [n]; None: all rows count alike.
 
-    Equal weights are not the same as none: scikit-learn's forest then draws its rows in another way.
+    Labels are int8 of 0 and 1, or float64 where the label is a number. Equal weights are not the same as none:
+    scikit-learn's forest then draws its rows in another way.
     """
 
     X: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int8]
-    weights: npt.NDArray[np.float64] | None
+    labels: npt.NDArray[np.int8] | npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One request to fit. `validation` is only looked at to decide when to stop growing."""
+    """One request to fit. `validation` is only looked at to decide when to stop growing.
+
+    `monotone`: per encoded feature 1, 0 or -1, the direction in which the score may move with it; empty: no limits.
+    """
 
     train: Rows
     validation: Rows
     seed: int
     early_stopping: EarlyStopping
     report: Report
+    task: Task = CLASSIFICATION
+    monotone: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

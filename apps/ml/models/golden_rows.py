@@ -1,6 +1,7 @@
 """Golden rows: a few rows and the scores they had, measured again whenever a bundle is read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,41 +26,83 @@ def first_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.head(MOST_ROWS).reset_index(drop=True)
 
 
-def write_golden(folder: Path, frame: pd.DataFrame, columns: Sequence[ColumnSchema], scores: Scores) -> None:
-    """Write the first rows of `frame` as request records beside their scores, every digit kept."""
-    content = {"records": records(first_rows(frame), columns), "scores": [float(score) for score in scores]}
+def write_golden(
+    folder: Path,
+    frame: pd.DataFrame,
+    columns: Sequence[ColumnSchema],
+    scores: Scores,
+    decision_scores: Scores | None = None,
+) -> None:
+    """Write the first rows of `frame` as request records beside their scores, every digit kept.
+
+    `decision_scores` [n]: what is compared with the threshold, None where it is the scores.
+    """
+    content: dict[str, Any] = {"records": records(first_rows(frame), columns), "scores": scores.tolist()}
+    if decision_scores is not None:
+        content["decision_scores"] = decision_scores.tolist()
     write_exact_json(folder / GOLDEN_FILE, content)
 
 
-def read_golden(folder: Path, columns: Sequence[ColumnSchema]) -> tuple[pd.DataFrame, Scores]:
-    """Read the golden rows as a typed frame, and their scores [n]."""
+@dataclass(frozen=True)
+class GoldenRows:
+    """A typed frame, its scores [n], and its decision scores [n] where these are other numbers."""
+
+    frame: pd.DataFrame
+    scores: Scores
+    decision_scores: Scores | None
+
+
+def read_golden(folder: Path, columns: Sequence[ColumnSchema]) -> GoldenRows:
+    """Read the golden rows.
+
+    Raises
+    ------
+    BundleError
+        The file does not hold rows and as many scores.
+    """
     content = read_exact_json(folder / GOLDEN_FILE)
     try:
         frame = typed_frame(content["records"], columns)
         scores = np.array(content["scores"], dtype=np.float64)
+        moved = np.array(content["decision_scores"], dtype=np.float64) if "decision_scores" in content else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / GOLDEN_FILE} does not hold rows and scores. Train the model again.") from error
-    if len(frame) != len(scores):
+    if any(len(frame) != len(numbers) for numbers in (scores, moved) if numbers is not None):
         raise BundleError(f"{folder / GOLDEN_FILE}: {len(frame)} rows, {len(scores)} scores. Train the model again.")
-    return frame, scores
+    return GoldenRows(frame, scores, moved)
 
 
-def check_golden(folder: Path, columns: Sequence[ColumnSchema], score: Callable[[pd.DataFrame], Scores]) -> None:
+def check_golden(
+    folder: Path,
+    columns: Sequence[ColumnSchema],
+    score: Callable[[pd.DataFrame], Scores],
+    decision_score: Callable[[pd.DataFrame], Scores | None] | None = None,
+) -> None:
     """Score the golden rows again.
 
     Raises
     ------
     BundleError
-        A score is undefined or differs from the stored one by more than 1e-9; the message holds counts only.
+        A score or decision score is undefined or differs from the stored one by more than 1e-9, relative to the largest
+        stored one where that is above 1; the message holds counts only.
     """
-    frame, expected = read_golden(folder, columns)
-    if not len(frame):
+    golden = read_golden(folder, columns)
+    if not len(golden.frame):
         return
-    difference = np.abs(score(frame) - expected)
+    _require_same(folder, "score", score(golden.frame), golden.scores)
+    moved = decision_score(golden.frame) if decision_score else None
+    if (moved is None) != (golden.decision_scores is None) and decision_score:
+        raise BundleError(f"{folder}: golden rows and adjustment do not belong together. Train the model again.")
+    if moved is not None and golden.decision_scores is not None:
+        _require_same(folder, "decision score", moved, golden.decision_scores)
+
+
+def _require_same(folder: Path, what: str, found: Scores, expected: Scores) -> None:
+    difference = np.abs(found - expected) / max(1.0, float(np.max(np.abs(expected))))
     wrong = int(np.sum(~(difference <= TOLERANCE)))
     if wrong:
         raise BundleError(
-            f"{folder}: {wrong} of {len(expected)} golden rows get another score (largest difference "
+            f"{folder}: {wrong} of {len(expected)} golden rows get another {what} (largest difference "
             f"{np.max(difference):.3g}, accepted {TOLERANCE:g}). Use the library versions that the model was trained "
             "with, or train it again."
         )

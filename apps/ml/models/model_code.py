@@ -12,7 +12,7 @@ CODE = (
     "ml/errors.py",
     "ml/files.py",
     "ml/artifact_paths.py",
-    "ml/parameters.py",
+    "ml/parameters",
     "ml/telemetry.py",
     "ml/validation_errors.py",
     "ml/data/__init__.py",
@@ -34,6 +34,7 @@ LIBRARIES = (
     "scipy",
     "skops",
     "threadpoolctl",
+    "xgboost-cpu",
 )
 """Distributions that scoring a row needs."""
 

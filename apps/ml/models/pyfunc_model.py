@@ -30,9 +30,10 @@ class BundleModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Return one row per input row: `score` (float64) and `decision` (int64)."""
-        scores = self.bundle.score(as_typed(model_input, self.bundle.info.columns))
-        return pd.DataFrame({"score": scores, "decision": self.bundle.decide(scores).astype(np.int64)})
+        """Return one row per input row: `score` (float64) and, where the model decides, `decision` (int64)."""
+        answers = self.bundle.answers(as_typed(model_input, self.bundle.info.columns))
+        decided = {} if answers.decisions is None else {"decision": answers.decisions.astype(np.int64)}
+        return pd.DataFrame({"score": answers.scores, **decided})
 
 
 mlflow.models.set_model(BundleModel())

@@ -27,9 +27,9 @@ Scores = npt.NDArray[np.float64]
 def summarise(
     features: pd.DataFrame,
     columns: Sequence[ColumnSchema],
-    labels: npt.NDArray[np.int8],
+    labels: npt.NDArray[Any],
     scores: Scores,
-    decisions: npt.NDArray[np.int8],
+    decisions: npt.NDArray[np.int8] | None,
     groups: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return the JSON-ready summary of training rows.
@@ -37,8 +37,8 @@ def summarise(
     Parameters
     ----------
     features : data frame [n, input columns]
-    labels, decisions : int8 [n]
-    scores : float64 [n] in [0, 1]
+    labels, decisions : int8 [n]; of numeric labels float64 [n] and None
+    scores : float64 [n]: probabilities, or predicted values
     groups : data frame [n, attributes] of group names
 
     Returns
@@ -47,15 +47,14 @@ def summarise(
         `rows`; `columns`: per input column `missing_share` and either `cuts` [b] and `shares` [b + 1] of quantile bins
         (bin i holds cuts[i - 1] <= value < cuts[i]) with `mean` and standard `deviation` (both None where every value
         is missing), or `categories` (name → share) and `pooled_share`; `scores`: `edges` and `shares` of bins of equal
-        width; `positive_share`, `decision_share`; `groups`: per attribute the share of rows by group.
+        width; `positive_share`, `decision_share`; of numeric labels instead `scores` and `labels` as numeric columns
+        are summarised; `groups`: per attribute the share of rows by group.
     """
     return {
         "format": FORMAT,
         "rows": len(labels),
         "columns": {column.name: summarise_column(features[column.name], column) for column in columns},
-        "scores": histogram(scores, np.linspace(0.0, 1.0, SCORE_BINS + 1)),
-        "positive_share": float(np.mean(labels)),
-        "decision_share": float(np.mean(decisions)),
+        **_outcomes(labels, scores, decisions),
         "groups": {str(name): _shares(groups[name]) for name in groups.columns},
     }
 
@@ -73,6 +72,16 @@ def histogram(values: Scores, edges: Scores) -> dict[str, list[float]]:
     """Return `edges` [b + 1] and the share of rows in each bin [b]; the last bin holds its upper edge."""
     counts = np.histogram(values, edges)[0]
     return {"edges": edges.tolist(), "shares": (counts / max(1, len(values))).tolist()}
+
+
+def _outcomes(labels: npt.NDArray[Any], scores: Scores, decisions: npt.NDArray[np.int8] | None) -> dict[str, Any]:
+    if decisions is None:
+        return {"scores": _numeric(scores), "labels": _numeric(labels)}
+    return {
+        "scores": histogram(scores, np.linspace(0.0, 1.0, SCORE_BINS + 1)),
+        "positive_share": float(np.mean(labels)),
+        "decision_share": float(np.mean(decisions)),
+    }
 
 
 def _numeric(values: Scores) -> dict[str, Any]:

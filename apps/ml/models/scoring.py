@@ -9,7 +9,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from apps.ml.errors import BundleError
-from apps.ml.models.boosted_trees import BoostedTrees
+from apps.ml.models.parts.part import Part
 
 LARGEST = float(np.finfo(np.float32).max)
 """scikit-learn's forests compare in float32 and refuse more; a larger value lies beyond every split anyway."""
@@ -17,8 +17,10 @@ LARGEST = float(np.finfo(np.float32).max)
 Matrix = npt.NDArray[np.float64]
 
 
-def positive_scores(estimator: Any, X: Matrix) -> Matrix:
-    """Return [n] probabilities of label 1 for encoded features [n, k]; no rows give no scores.
+def scores_of(estimator: Any, X: Matrix) -> Matrix:
+    """Return [n] numbers for encoded features [n, k]: probabilities of label 1, or predicted values of a numeric label.
+
+    No rows give no scores. Parts of our own score themselves.
 
     A linear estimator is summed row by row: the matrix product of many rows adds in another order than that of one. A
     forest is asked tree by tree, past the checks that scikit-learn repeats for each tree. Everything runs on one
@@ -33,14 +35,21 @@ def positive_scores(estimator: Any, X: Matrix) -> Matrix:
     X = np.clip(np.ascontiguousarray(X, dtype=np.float64), -LARGEST, LARGEST)
     if not len(X):
         return np.empty(0)
+    if isinstance(estimator, Part):
+        return estimator.score(X)
+    if not hasattr(estimator, "predict_proba"):
+        return _predicted(estimator, X)
     if hasattr(estimator, "coef_"):
         return _logistic(estimator.intercept_[0] + np.sum(X * estimator.coef_[0], axis=1))
     if hasattr(estimator, "estimators_"):
         return _mean_of_trees(estimator.estimators_, X)
-    if isinstance(estimator, BoostedTrees):
-        return estimator.predict_proba(X)[:, 1].copy()
     with _openmp_libraries().limit(limits=1):
         return np.ascontiguousarray(estimator.predict_proba(X)[:, 1], dtype=np.float64)
+
+
+def _predicted(estimator: Any, X: Matrix) -> Matrix:
+    with _openmp_libraries().limit(limits=1):
+        return np.ascontiguousarray(estimator.predict(X), dtype=np.float64).ravel()
 
 
 def _check_width(estimator: Any, X: Matrix) -> None:

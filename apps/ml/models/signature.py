@@ -14,7 +14,7 @@ def mlflow_signature(info: BundleInfo) -> Any:
 
     Numeric and boolean columns are doubles (MLflow refuses a whole number where a double is declared, and the other way
     round, so there is one numeric type), categorical ones strings; a column that may be missing is optional. The
-    answer has a double `score` and a long `decision`.
+    answer has a double `score` and, where the model decides, a long `decision`.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -27,11 +27,11 @@ def mlflow_signature(info: BundleInfo) -> Any:
         )
         for column in info.columns
     ]
-    outputs = [ColSpec(DataType.double, "score"), ColSpec(DataType.long, "decision")]
+    decides = [] if info.threshold is None else [ColSpec(DataType.long, "decision")]
+    outputs = [ColSpec(DataType.double, "score"), *decides]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
 def input_example(folder: Path, rows: int = 1) -> pd.DataFrame:
     """Return the first golden rows of the bundle in `folder` as a frame that fits its signature."""
-    frame, _ = read_golden(folder, read_info(folder).columns)
-    return frame.head(rows)
+    return read_golden(folder, read_info(folder).columns).frame.head(rows)

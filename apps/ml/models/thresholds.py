@@ -42,8 +42,8 @@ def choose_threshold(rule: Threshold, labels: npt.NDArray[np.int8], scores: Scor
     ----------
     rule
         `fixed`: `rule.value`, the rows are not looked at. `best_balanced_accuracy`: the highest mean of true positive
-        and true negative rate. `selection_rate`: the share of decisions 1 nearest to `rule.rate`. `cost_matrix`: the
-        lowest total cost of wrong decisions.
+        and true negative rate. `best_accuracy`: the fewest wrong decisions. `selection_rate`: the share of decisions 1
+        nearest to `rule.rate`. `cost_matrix`: the lowest total cost of wrong decisions.
     labels : int8 [n]
         1 = the positive event.
     scores : float64 [n] in [0, 1]
@@ -100,6 +100,8 @@ def _losses(rule: Threshold, candidates: Candidates) -> Counts | Scores:
         return _balanced_losses(candidates)
     if rule.rule == "selection_rate":
         return _distance_to_rate(candidates, rule.rate)
+    if rule.rule == "best_accuracy":
+        return _costs(candidates, 1.0, 1.0)
     return _costs(candidates, rule.cost_false_positive, rule.cost_false_negative)
 
 

@@ -1,36 +1,67 @@
-"""Fitting the chosen estimator on the training rows; validation rows only decide when to stop growing."""
+"""Fitting the chosen estimator with the chosen mitigation.
 
-from dataclasses import dataclass
+Validation rows decide when to stop growing and how to decide; test rows are not seen here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.errors import DataError
+from apps.ml.data.processed import CLASSIFICATION, Task
+from apps.ml.errors import DataError, ParameterError
 from apps.ml.models.catalogue import ESTIMATORS
-from apps.ml.models.fitting import Fit, Report, Rows
-from apps.ml.models.scoring import positive_scores
+from apps.ml.models.compatibility import require_compatible
+from apps.ml.models.fitting import Fit, Fitted, Report, Rows
+from apps.ml.models.group_input import GroupInput
+from apps.ml.models.mitigation import MITIGATIONS
+from apps.ml.models.mitigation.request import Mitigated, MitigationRequest
+from apps.ml.models.monotone import monotone_directions
+from apps.ml.models.parts.part import Adjustment
+from apps.ml.models.scoring import scores_of
+from apps.ml.models.thresholds import choose_threshold
 from apps.ml.parameters import ModelTraining
 
 Matrix = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int8]
+Labels = npt.NDArray[np.int8] | npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Encoded rows.
+
+    `X`: float64 [n, k], finite. `labels`: int8 [n], 1 = the positive event, or float64 [n] where the label is a number.
+    `codes`: int64 [n], the group of each row as :class:`GroupInput` codes it; None where no mitigation needs it.
+    """
+
+    X: Matrix
+    labels: Labels
+    codes: Codes | None = None
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fitted estimator with `predict_proba`.
+    """A fitted estimator with its decision rule.
 
-    `rounds` counts the rounds that were kept, None for an estimator that does not grow in rounds. `converged` is False
-    when an iterative fit stopped at its limit of iterations.
+    `adjustment`: what stands between scores and decisions, None: nothing. `threshold`: the decision is 1 at and above
+    it; None for numeric labels, which decide nothing. `rounds` counts the rounds that were kept, None for an estimator
+    that does not grow in rounds. `converged` is False when an iterative fit stopped at its limit of iterations.
+    `found`: what the mitigation found, JSON-ready.
     """
 
     estimator: Any
     rounds: int | None
     converged: bool
+    threshold: float | None = None
+    adjustment: Adjustment | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     def scores(self, X: Matrix) -> Matrix:
-        """Return [n] probabilities of the positive event."""
-        return positive_scores(self.estimator, X)
+        """Return float64 [n]: probabilities of the positive event, or predicted values."""
+        return scores_of(self.estimator, X)
 
 
 def silent(done: int, total: int, loss: float | None) -> None:
@@ -39,42 +70,55 @@ def silent(done: int, total: int, loss: float | None) -> None:
 
 def train(
     parameters: ModelTraining,
-    X_train: Matrix,
-    y_train: Labels,
-    X_validation: Matrix,
-    y_validation: Labels,
+    training: TrainingRows,
+    validation: TrainingRows,
     progress: Report = silent,
+    task: Task = CLASSIFICATION,
+    group: GroupInput | None = None,
+    feature_sources: tuple[str, ...] = (),
 ) -> TrainedModel:
-    """Fit the estimator that `parameters` names; the same input gives the same model to the last bit.
+    """Fit the model that `parameters` names; the same input gives the same model to the last bit.
 
     Parameters
     ----------
-    X_train, X_validation : float64 [n, k]
-        Encoded features, finite.
-    y_train, y_validation : int8 [n]
-        1 = the positive event.
     progress
         Called now and then with rounds done, rounds at most, validation loss.
+    group
+        The attribute whose groups a mitigation compares; the rows then have codes.
+    feature_sources : k names
+        The input column of each encoded feature; needed for monotone directions only.
 
     Raises
     ------
     DataError
         The training rows hold one class only, or there are no validation rows to watch.
+    ParameterError
+        The parameters do not go together, or a mitigation lacks its attribute.
     """
-    _check(y_train, y_validation)
-    options = getattr(parameters.estimators, parameters.estimator)
-    fit = Fit(
-        train=Rows(X_train, y_train, _weights(y_train, y_train, parameters.class_weight)),
-        validation=Rows(X_validation, y_validation, _weights(y_validation, y_train, parameters.class_weight)),
-        seed=parameters.seed,
-        early_stopping=parameters.early_stopping,
-        report=progress,
+    require_compatible(parameters, task)
+    _check(training.labels, validation.labels, task)
+    directions = monotone_directions(parameters.monotone, feature_sources)
+
+    def fit(train_rows: Rows, validation_rows: Rows) -> Fitted:
+        options = getattr(parameters.estimators, parameters.estimator)
+        request = Fit(
+            train_rows, validation_rows, parameters.seed, parameters.early_stopping, progress, task, directions
+        )
+        return ESTIMATORS[parameters.estimator].fit(options, request)
+
+    request = _request(parameters, training, validation, fit, progress, task, group)
+    mitigated = MITIGATIONS[parameters.mitigation.method].apply(request)
+    return TrainedModel(
+        mitigated.estimator,
+        mitigated.rounds,
+        mitigated.converged,
+        _threshold(parameters, mitigated, validation, task),
+        mitigated.adjustment,
+        mitigated.found,
     )
-    fitted = ESTIMATORS[parameters.estimator].fit(options, fit)
-    return TrainedModel(fitted.estimator, fitted.rounds, fitted.converged)
 
 
-def balanced_weights(labels: Labels) -> Matrix:
+def balanced_weights(labels: npt.NDArray[np.int8]) -> Matrix:
     """Return the weight of label 0 and of label 1 with which both classes have the same total weight.
 
     n / (2 · rows of the class), so that the weights of all rows sum to n.
@@ -86,17 +130,82 @@ def balanced_weights(labels: Labels) -> Matrix:
     return np.asarray(len(labels) / (2.0 * np.bincount(labels, minlength=2)), dtype=np.float64)
 
 
+def _request(
+    parameters: ModelTraining,
+    training: TrainingRows,
+    validation: TrainingRows,
+    fit: Any,
+    progress: Report,
+    task: Task,
+    group: GroupInput | None,
+) -> MitigationRequest:
+    chosen, nobody = parameters.mitigation, GroupInput("", ())
+    if chosen.method != "none" and (group is None or training.codes is None or validation.codes is None):
+        raise ParameterError(
+            f"model_training.mitigation.method {chosen.method} needs the groups of '{chosen.attribute}', and the rows "
+            "carry none. Name a sensitive attribute of the data set under model_training.mitigation.attribute."
+        )
+
+    def weighted(rows: TrainingRows) -> Rows:
+        return Rows(rows.X, rows.labels, _weights(rows.labels, training.labels, parameters.class_weight))
+
+    return MitigationRequest(
+        parameters=chosen,
+        options=getattr(chosen.options, chosen.method, None),
+        task=task,
+        group=group or nobody,
+        train=weighted(training),
+        train_codes=_codes(training),
+        validation=weighted(validation),
+        validation_codes=_codes(validation),
+        seed=parameters.seed,
+        fit=fit,
+        score=scores_of,
+        threshold=lambda labels, scores: choose_threshold(parameters.threshold, labels, scores),
+        report=progress,
+    )
+
+
+def _codes(rows: TrainingRows) -> Codes:
+    return np.full(len(rows.labels), -1, dtype=np.int64) if rows.codes is None else rows.codes
+
+
+def _threshold(parameters: ModelTraining, mitigated: Mitigated, validation: TrainingRows, task: Task) -> float | None:
+    if task != CLASSIFICATION:
+        return None
+    if mitigated.threshold is not None:
+        return mitigated.threshold
+    X = with_codes(validation) if getattr(mitigated.estimator, "takes_group", False) else validation.X
+    scores = scores_of(mitigated.estimator, X)
+    if mitigated.adjustment is not None:
+        scores = mitigated.adjustment.decision_scores(scores, with_codes(validation))
+    return choose_threshold(parameters.threshold, np.asarray(validation.labels, dtype=np.int8), scores)
+
+
+def with_codes(rows: TrainingRows) -> Matrix:
+    """Return float64 [n, k + 1]: the encoded features and, last, the code of the group."""
+    return np.column_stack([rows.X, _codes(rows).astype(np.float64)])
+
+
 def _weights(labels: Labels, y_train: Labels, class_weight: Literal["none", "balanced"]) -> Matrix | None:
     """Weights of rows by the class shares of the training rows, for training and validation alike."""
-    return None if class_weight == "none" else balanced_weights(y_train)[labels]
+    if class_weight == "none":
+        return None
+    return balanced_weights(np.asarray(y_train, dtype=np.int8))[np.asarray(labels, dtype=np.int8)]
 
 
-def _check(y_train: Labels, y_validation: Labels) -> None:
-    positive = int(np.sum(y_train))
-    if positive in (0, len(y_train)):
-        raise DataError(
-            f"the label of the {len(y_train)} training rows has one class only ({positive} positive); expected both. "
-            "Check `label` and `splits` of the data set's declaration."
-        )
+def _check(y_train: Labels, y_validation: Labels, task: Task) -> None:
     if not len(y_validation):
         raise DataError("there are no validation rows. Give `validation` a larger share in the declaration's split.")
+    if task == CLASSIFICATION:
+        positive = int(np.sum(y_train))
+        if positive in (0, len(y_train)):
+            raise DataError(
+                f"the label of the {len(y_train)} training rows has one class only ({positive} positive); expected "
+                "both. Check `label` and `splits` of the data set's declaration."
+            )
+    elif len(y_train) < 2 or float(np.ptp(y_train)) == 0.0:
+        raise DataError(
+            f"the label of the {len(y_train)} training rows does not vary. Check `label` and `splits` of the data "
+            "set's declaration."
+        )

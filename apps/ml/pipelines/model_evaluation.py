@@ -45,7 +45,7 @@ def _assessed(paths: ArtifactPaths, bundle: ModelBundle) -> AssessedModel:
         bundle=bundle,
         schema=read_schema(paths.processed),
         test=test,
-        encoded=bundle.encode(test.features[[column.name for column in bundle.info.columns]]),
+        encoded=bundle.encode(test.inputs(bundle.info.columns)),
         training=read_split(paths.processed, "train"),
         encoded_training=read_features(paths.features, "train").to_numpy(dtype=np.float64),
     )

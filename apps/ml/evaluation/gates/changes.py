@@ -119,20 +119,12 @@ def rate_change(cells: Cells, rate: Rate, confidence: float) -> Measurement:
     return paired_share_difference(both, only_new, only_old, neither, confidence)
 
 
-def _performance(rows: PairedRows, confidence: float) -> dict[str, Any]:
-    cells = 4 * rows.labels.astype(np.int64) + 2 * rows.new_decisions + rows.old_decisions
-    block = np.bincount(cells, minlength=8).reshape(2, 2, 2).astype(np.int64)
-    changes = {
-        "roc_auc": paired_auc_difference(rows.labels, rows.new_scores, rows.old_scores, confidence),
-        "accuracy": rate_change(block, RATES["accuracy"], confidence),
-        "balanced_accuracy": _balanced_accuracy(block, confidence),
-        "recall": rate_change(block, RATES["true_positive_rate"], confidence),
-    }
-    return {name: change.to_dict() for name, change in changes.items()}
+def balanced_accuracy_change(block: Cells, confidence: float) -> Measurement:
+    """Measure the change of balanced accuracy from counts [label, new decision, old decision]; in [−1, 1].
 
-
-def _balanced_accuracy(block: Cells, confidence: float) -> Measurement:
-    """Half the sum of the changes of both classes' rates, which are about different rows and so independent (MOVER)."""
+    Half the sum of the changes of both classes' rates, which are about different rows and so independent (MOVER).
+    Undefined where a class has no rows.
+    """
     parts = [rate_change(block, RATES[name], confidence) for name in ("true_positive_rate", "true_negative_rate")]
     n, values = int(block.sum()), [part.value for part in parts if part.value is not None]
     if len(values) < 2:
@@ -144,6 +136,18 @@ def _balanced_accuracy(block: Cells, confidence: float) -> Measurement:
     )
     method = "square and add (MOVER) of the paired intervals of both classes' rates"
     return Measurement(value, n, value - below, value + above, confidence, method)
+
+
+def _performance(rows: PairedRows, confidence: float) -> dict[str, Any]:
+    cells = 4 * rows.labels.astype(np.int64) + 2 * rows.new_decisions + rows.old_decisions
+    block = np.bincount(cells, minlength=8).reshape(2, 2, 2).astype(np.int64)
+    changes = {
+        "roc_auc": paired_auc_difference(rows.labels, rows.new_scores, rows.old_scores, confidence),
+        "accuracy": rate_change(block, RATES["accuracy"], confidence),
+        "balanced_accuracy": balanced_accuracy_change(block, confidence),
+        "recall": rate_change(block, RATES["true_positive_rate"], confidence),
+    }
+    return {name: change.to_dict() for name, change in changes.items()}
 
 
 def _bounds(parts: list[Measurement], end: str) -> list[tuple[Measurement, float]]:

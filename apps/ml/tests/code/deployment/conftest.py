@@ -22,7 +22,7 @@ from apps.ml.features.specification import feature_specification
 from apps.ml.features.transformer import FeatureTransformer
 from apps.ml.models.bundle import BundleInfo, ModelBundle, read_bundle, write_bundle
 from apps.ml.models.golden_rows import records
-from apps.ml.models.training import train
+from apps.ml.models.training import TrainingRows, train
 from apps.ml.parameters import FeatureEngineering, ModelTraining
 
 TRAINING_ROWS = 200
@@ -63,7 +63,7 @@ def train_bundle(estimator: str) -> tuple[ModelBundle, pd.DataFrame]:
     transformer.fit(frame[seen], labels[seen])
     X = transformer.transform(frame)
     parameters = ModelTraining.model_validate({"estimator": estimator, "seed": 1})
-    trained = train(parameters, X[seen], labels[seen], X[held], labels[held])
+    trained = train(parameters, TrainingRows(X[seen], labels[seen]), TrainingRows(X[held], labels[held]))
     info = BundleInfo(
         dataset="toy_loans",
         title="Toy loans",

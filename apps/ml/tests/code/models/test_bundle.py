@@ -77,7 +77,7 @@ def test_scores_are_probabilities_and_decisions_follow_the_threshold(bundles: di
     decisions = bundle.decide(scores)
     assert (scores.dtype.name, decisions.dtype.name) == ("float64", "int8")
     assert ((scores >= 0) & (scores <= 1)).all()
-    assert (decisions == (scores >= bundle.info.threshold)).all()
+    assert (decisions == (scores >= (bundle.info.threshold or 0))).all()
     assert bundle.decide(np.array([bundle.info.threshold])).tolist() == [1]
 
 

@@ -1,5 +1,6 @@
 import warnings
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from apps.ml.errors import DataError
 from apps.ml.models.catalogue import ESTIMATORS
-from apps.ml.models.fitting import Fit, Rows, fit_at_once
-from apps.ml.models.training import balanced_weights, silent, train
+from apps.ml.models.fitting import Fit, Report, Rows, fit_at_once
+from apps.ml.models.training import TrainedModel, TrainingRows, balanced_weights, silent, train
 from apps.ml.parameters import EarlyStopping, EstimatorName, Estimators, ModelTraining
 
 NAMES: list[EstimatorName] = ["logistic_regression", "random_forest", "hist_gradient_boosting", "lightgbm"]
@@ -36,13 +37,25 @@ def settings_for(name: EstimatorName, **changes: object) -> ModelTraining:
     return ModelTraining.model_validate({"estimator": name, "seed": 7, "estimators": SMALL, **changes})
 
 
+def fitted(
+    parameters: ModelTraining,
+    X: np.ndarray,
+    labels: np.ndarray,
+    X_validation: np.ndarray,
+    validation_labels: np.ndarray,
+    progress: Report = silent,
+) -> TrainedModel:
+    return train(parameters, TrainingRows(X, labels), TrainingRows(X_validation, validation_labels), progress)
+
+
 def test_the_catalogue_and_the_parameters_name_the_same_estimators() -> None:
-    assert list(ESTIMATORS) == list(Estimators.model_fields) == NAMES
+    assert list(Estimators.model_fields) == list(get_args(EstimatorName))
+    assert set(ESTIMATORS) <= set(Estimators.model_fields)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_estimator_learns_and_gives_probabilities(name: EstimatorName) -> None:
-    model = train(settings_for(name), *TRAIN, *VALIDATION)
+    model = fitted(settings_for(name), *TRAIN, *VALIDATION)
     X, labels = rows(2000, 3)
     scores = model.scores(X)
     assert scores.dtype == np.float64
@@ -54,27 +67,27 @@ def test_every_estimator_learns_and_gives_probabilities(name: EstimatorName) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_training_twice_gives_the_same_scores_to_the_last_bit(name: EstimatorName) -> None:
-    first, second = (train(settings_for(name), *TRAIN, *VALIDATION).scores(VALIDATION[0]) for _ in range(2))
+    first, second = (fitted(settings_for(name), *TRAIN, *VALIDATION).scores(VALIDATION[0]) for _ in range(2))
     assert (first == second).all()
 
 
 @pytest.mark.parametrize("name", ["random_forest", "lightgbm"])
 def test_another_seed_gives_another_model(name: EstimatorName) -> None:
-    first, second = (train(settings_for(name, seed=s), *TRAIN, *VALIDATION).scores(VALIDATION[0]) for s in (1, 2))
+    first, second = (fitted(settings_for(name, seed=s), *TRAIN, *VALIDATION).scores(VALIDATION[0]) for s in (1, 2))
     assert (first != second).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_balanced_weights_raise_the_scores_of_a_rare_event(name: EstimatorName) -> None:
-    plain = train(settings_for(name), *TRAIN, *VALIDATION).scores(VALIDATION[0])
-    balanced = train(settings_for(name, class_weight="balanced"), *TRAIN, *VALIDATION).scores(VALIDATION[0])
+    plain = fitted(settings_for(name), *TRAIN, *VALIDATION).scores(VALIDATION[0])
+    balanced = fitted(settings_for(name, class_weight="balanced"), *TRAIN, *VALIDATION).scores(VALIDATION[0])
     assert balanced.mean() > plain.mean() + 0.05
 
 
 @pytest.mark.parametrize("name", ["hist_gradient_boosting", "lightgbm"])
 def test_early_stopping_keeps_the_rounds_with_the_lowest_validation_loss(name: EstimatorName) -> None:
     stopping = EarlyStopping(enabled=True, rounds=20)
-    kept = train(settings_for(name, early_stopping=stopping), *TRAIN, *VALIDATION)
+    kept = fitted(settings_for(name, early_stopping=stopping), *TRAIN, *VALIDATION)
     assert kept.rounds is not None
     assert kept.rounds < 150
     losses = {rounds: _loss_after(name, rounds) for rounds in range(1, kept.rounds + 12)}
@@ -83,21 +96,21 @@ def test_early_stopping_keeps_the_rounds_with_the_lowest_validation_loss(name: E
 
 @pytest.mark.parametrize("name", ["hist_gradient_boosting", "lightgbm"])
 def test_without_early_stopping_all_rounds_are_grown(name: EstimatorName) -> None:
-    model = train(settings_for(name, early_stopping=EarlyStopping(enabled=False)), *TRAIN, *VALIDATION)
+    model = fitted(settings_for(name, early_stopping=EarlyStopping(enabled=False)), *TRAIN, *VALIDATION)
     assert model.rounds == 200
 
 
 def test_validation_rows_do_not_change_an_estimator_that_does_not_grow() -> None:
     for name in ("logistic_regression", "random_forest"):
-        first = train(settings_for(name), *TRAIN, *VALIDATION)
-        second = train(settings_for(name), *TRAIN, *rows(50, 9))
+        first = fitted(settings_for(name), *TRAIN, *VALIDATION)
+        second = fitted(settings_for(name), *TRAIN, *rows(50, 9))
         assert (first.scores(VALIDATION[0]) == second.scores(VALIDATION[0])).all()
 
 
 def test_a_forest_grown_in_parts_is_the_forest_grown_at_once() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
-    model = train(settings_for("random_forest"), *TRAIN, *VALIDATION)
+    model = fitted(settings_for("random_forest"), *TRAIN, *VALIDATION)
     at_once = RandomForestClassifier(n_estimators=40, min_samples_leaf=3, random_state=7).fit(*TRAIN)
     assert (model.scores(VALIDATION[0]) == at_once.predict_proba(VALIDATION[0])[:, 1]).all()
 
@@ -105,7 +118,7 @@ def test_a_forest_grown_in_parts_is_the_forest_grown_at_once() -> None:
 def test_a_fit_that_stops_at_its_limit_is_recorded_as_not_converged() -> None:
     options = Estimators.model_validate({"logistic_regression": {"max_iter": 1}})
     X = TRAIN[0] * np.array([1.0, 1000.0, 1.0, 1.0])
-    model = train(settings_for("logistic_regression", estimators=options), X, TRAIN[1], *VALIDATION)
+    model = fitted(settings_for("logistic_regression", estimators=options), X, TRAIN[1], *VALIDATION)
     assert not model.converged
 
 
@@ -125,12 +138,12 @@ def test_other_warnings_of_a_fit_are_passed_on() -> None:
 
 def test_one_class_among_the_training_rows_is_an_error() -> None:
     with pytest.raises(DataError, match=r"600 training rows has one class only \(0 positive\)"):
-        train(settings_for("lightgbm"), TRAIN[0], np.zeros(600, dtype=np.int8), *VALIDATION)
+        fitted(settings_for("lightgbm"), TRAIN[0], np.zeros(600, dtype=np.int8), *VALIDATION)
 
 
 def test_no_validation_rows_is_an_error() -> None:
     with pytest.raises(DataError, match="there are no validation rows"):
-        train(settings_for("lightgbm"), *TRAIN, np.empty((0, 4)), np.empty(0, dtype=np.int8))
+        fitted(settings_for("lightgbm"), *TRAIN, np.empty((0, 4)), np.empty(0, dtype=np.int8))
 
 
 def test_balanced_weights_by_hand() -> None:
@@ -142,7 +155,7 @@ def test_inputs_stay_unaltered_and_may_be_read_only() -> None:
     for part in parts:
         part.flags.writeable = False
     for name in NAMES:
-        train(settings_for(name), parts[0], parts[1], parts[2], parts[3])
+        fitted(settings_for(name), parts[0], parts[1], parts[2], parts[3])
     for part, original in zip(parts, (*TRAIN, *VALIDATION), strict=True):
         assert (part == original).all()
 
@@ -150,7 +163,7 @@ def test_inputs_stay_unaltered_and_may_be_read_only() -> None:
 def test_progress_is_reported_in_ascending_rounds() -> None:
     for name in ("random_forest", "hist_gradient_boosting", "lightgbm"):
         told: list[tuple[int, int, float | None]] = []
-        train(settings_for(name), *TRAIN, *VALIDATION, progress=partial(_note, told))
+        fitted(settings_for(name), *TRAIN, *VALIDATION, progress=partial(_note, told))
         assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
         assert told[-1][0] <= told[-1][1]
 
@@ -161,7 +174,7 @@ def _loss_after(name: EstimatorName, rounds: int) -> float:
     content[name]["n_estimators" if name == "lightgbm" else "max_iter"] = rounds
     options = Estimators.model_validate(content)
     never = EarlyStopping(enabled=False)
-    scores = train(settings_for(name, estimators=options, early_stopping=never), *TRAIN, *VALIDATION).scores(
+    scores = fitted(settings_for(name, estimators=options, early_stopping=never), *TRAIN, *VALIDATION).scores(
         VALIDATION[0]
     )
     labels = VALIDATION[1]

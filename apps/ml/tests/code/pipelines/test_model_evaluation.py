@@ -68,7 +68,7 @@ def test_predictions_are_what_the_bundle_answers_for_the_test_rows(evaluated: Ar
     assert list(predictions.columns) == [ROW, LABEL, "score", "decision", f"{GROUP}sex"]
     scores = bundle.score(test.features[[column.name for column in bundle.info.columns]])
     assert predictions["score"].tolist() == scores.tolist()
-    assert predictions["decision"].tolist() == (scores >= bundle.info.threshold).astype(int).tolist()
+    assert predictions["decision"].tolist() == (scores >= (bundle.info.threshold or 0)).astype(int).tolist()
     assert predictions[LABEL].tolist() == test.labels.tolist()
 
 

@@ -176,7 +176,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelBundle]:
 def test_a_trained_model_is_explained_from_its_bundle(bundles: dict[str, ModelBundle], name: str) -> None:
     bundle, test = bundles[name], small_loans.split("test")
     decided = DecisionRule(
-        bundle.info.columns, bundle.score, bundle.decide, bundle.info.favourable, bundle.info.threshold
+        bundle.info.columns, bundle.score, bundle.decide, bundle.info.favourable, bundle.info.threshold or 0.5
     )
     rows = DecisionRows(
         test.features,
@@ -210,7 +210,7 @@ def test_the_default_data_set_is_explained_within_seconds(tmp_path: Path) -> Non
         stage.main(paths)
     bundle, schema, test = read_bundle(paths.bundle), read_schema(paths.processed), read_split(paths.processed, "test")
     decided = DecisionRule(
-        bundle.info.columns, bundle.score, bundle.decide, bundle.info.favourable, bundle.info.threshold
+        bundle.info.columns, bundle.score, bundle.decide, bundle.info.favourable, bundle.info.threshold or 0.5
     )
     rows = DecisionRows(
         test.features,

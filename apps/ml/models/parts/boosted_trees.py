@@ -1,19 +1,27 @@
 """Boosted trees of LightGBM without their training wrapper: score, explain, store as text."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import BundleError
 from apps.ml.files import write_text
+from apps.ml.models.parts.part import ReadPart, WritePart
 
 Matrix = npt.NDArray[np.float64]
+BOOSTER_FILE = "booster.txt"
 
 
 class BoostedTrees:
-    """A fitted LightGBM booster for a binary label; immutable and safe to share between threads."""
+    """A fitted LightGBM booster for a binary or numeric label; immutable and safe to share between threads.
+
+    Its scores are probabilities of the positive event or predicted values, as the booster's own objective says.
+    """
+
+    kind: ClassVar[str] = "lightgbm"
+    contributions_method = "native tree contributions, path-dependent"
 
     def __init__(self, text: str) -> None:
         import lightgbm
@@ -42,9 +50,18 @@ class BoostedTrees:
         """Number of trees."""
         return int(self._booster.num_trees())
 
+    @property
+    def contributions_output(self) -> str:
+        """`log-odds` for a binary label, `value` for a numeric one."""
+        return "value" if "objective=regression" in self._text else "log-odds"
+
+    def score(self, X: npt.ArrayLike) -> Matrix:
+        """Return [n] probabilities of label 1, or predicted values."""
+        return np.asarray(self._booster.predict(_matrix(X), num_threads=1), dtype=np.float64)
+
     def predict_proba(self, X: npt.ArrayLike) -> Matrix:
         """Return [n, 2] probabilities of label 0 and label 1."""
-        positive = np.asarray(self._booster.predict(_matrix(X), num_threads=1), dtype=np.float64)
+        positive = self.score(X)
         return np.column_stack([1.0 - positive, positive])
 
     def contributions(self, X: npt.ArrayLike) -> Matrix:
@@ -58,14 +75,14 @@ class BoostedTrees:
         """
         return np.asarray(self._booster.predict(_matrix(X), pred_contrib=True, num_threads=1), dtype=np.float64)
 
-    def write(self, path: Path) -> None:
-        """Write LightGBM's native text, which LightGBM's own tools read."""
-        write_text(path, self._text)
+    def write(self, folder: Path, write_part: WritePart) -> None:  # noqa: ARG002 (holds no part)
+        """Write LightGBM's native text, which LightGBM's own tools read, as `booster.txt`."""
+        write_text(folder / BOOSTER_FILE, self._text)
 
-
-def read_boosted_trees(path: Path) -> BoostedTrees:
-    """Read LightGBM's native text."""
-    return BoostedTrees(path.read_text(encoding="utf-8"))
+    @classmethod
+    def read(cls, folder: Path, read_part: ReadPart) -> Self:  # noqa: ARG003 (holds no part)
+        """Read LightGBM's native text."""
+        return cls((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
 
 
 def _matrix(X: npt.ArrayLike) -> Matrix:

@@ -1,38 +1,20 @@
 """The estimators that can be trained: one entry each.
 
-Adding one: declare its options as a class in apps.ml.parameters (with its field in `Estimators` and its name in
-`EstimatorName`) and add one entry here. An estimator that scikit-learn can fit needs no more than a function that
-builds it; the types it is made of are listed so that a bundle may hold them.
+Adding one: declare its options with their search space in apps.ml.parameters.estimators and add one entry here. The
+types that scikit-learn's estimators are made of are listed so that a bundle may hold them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
+from apps.ml.models.catalogue.entry import EstimatorEntry
 from apps.ml.models.fitting import Fit, Fitted, fit_at_once, fit_forest, fit_hist_gradient_boosting, fit_lightgbm
-from apps.ml.parameters import (
+from apps.ml.parameters.estimators import (
     HistGradientBoostingOptions,
     LightGBMOptions,
     LogisticRegressionOptions,
     RandomForestOptions,
 )
-
-
-@dataclass(frozen=True)
-class EstimatorEntry:
-    """One estimator.
-
-    `fit` takes the options (the section of params.yaml under the estimator's name) and a request to fit.
-    `grows_in_rounds`: early stopping applies. `exact_contributions`: it explains its scores exactly in log-odds.
-    `stored_types`: the types, beside plain containers and numbers, that its file in a bundle may hold.
-    """
-
-    title: str
-    fit: Callable[[Any, Fit], Fitted]
-    grows_in_rounds: bool = False
-    exact_contributions: bool = False
-    stored_types: tuple[str, ...] = ()
 
 
 def _logistic_regression(options: LogisticRegressionOptions, fit: Fit) -> Fitted:

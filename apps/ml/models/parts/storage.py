@@ -1,0 +1,80 @@
+"""Parts in folders: each kind in files of its own, ensembles as folders of their members.
+
+A folder holds `booster.txt` (LightGBM's text), or `estimator.skops` (scikit-learn), or `part.json` with the `kind` of a
+part of our own beside what that part wrote. Nothing that is read runs code from the files: kinds are looked up in the
+list below, skops files may only hold the types of the catalogue.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from apps.ml.errors import BundleError
+from apps.ml.features.safe_objects import read_object, write_object
+from apps.ml.models.bundle_files import read_exact_json, write_exact_json
+from apps.ml.models.parts.boosted_trees import BOOSTER_FILE, BoostedTrees
+
+ESTIMATOR_FILE = "estimator.skops"
+PART_FILE = "part.json"
+
+OWN_PARTS: Mapping[str, Any] = MappingProxyType({})
+"""Kind → class of every part of our own that `part.json` may name."""
+
+
+def write_part(folder: Path, part: Any) -> None:
+    """Write a fitted estimator or adjustment into `folder`, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(part, BoostedTrees):
+        part.write(folder, write_part)
+    elif type(part) in OWN_PARTS.values():
+        write_exact_json(folder / PART_FILE, {"kind": part.kind})
+        part.write(folder, write_part)
+    else:
+        write_object(folder / ESTIMATOR_FILE, part)
+
+
+def read_part(folder: Path, stored_types: Sequence[str]) -> Any:
+    """Read what :func:`write_part` wrote.
+
+    Parameters
+    ----------
+    stored_types
+        The types that a file of scikit-learn's may hold.
+
+    Raises
+    ------
+    BundleError
+        The folder holds no part, a kind or type that is not on the list, or damaged files.
+    """
+
+    def read_inner(inner: Path) -> Any:
+        return read_part(inner, stored_types)
+
+    if (folder / BOOSTER_FILE).exists():
+        return BoostedTrees.read(folder, read_inner)
+    if (folder / PART_FILE).exists():
+        return _own_part(folder).read(folder, read_inner)
+    if (folder / ESTIMATOR_FILE).exists():
+        return _of_scikit_learn(folder / ESTIMATOR_FILE, stored_types)
+    raise BundleError(
+        f"{folder} holds none of {BOOSTER_FILE}, {PART_FILE} and {ESTIMATOR_FILE}. Train the model again."
+    )
+
+
+def _own_part(folder: Path) -> Any:
+    content = read_exact_json(folder / PART_FILE)
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if not isinstance(kind, str) or kind not in OWN_PARTS:
+        raise BundleError(
+            f"{folder / PART_FILE} names the unknown kind '{kind}'. Use the version of FairMind that wrote it, or "
+            "train the model again."
+        )
+    return OWN_PARTS[kind]
+
+
+def _of_scikit_learn(path: Path, stored_types: Sequence[str]) -> Any:
+    estimator: Any = read_object(path, stored_types)
+    if not hasattr(estimator, "predict"):
+        raise BundleError(f"{path} holds a {type(estimator).__name__}, no estimator. Train again.")
+    return estimator
