@@ -10,6 +10,7 @@ from rich.table import Table
 
 from apps.ml.data.catalogue import declared_names, load_declaration
 from apps.ml.data.declaration import Declaration
+from apps.ml.data.label import described_label
 from apps.ml.data.sources.fetching import is_local, make_local
 from apps.ml.errors import DataError, DeclarationError
 
@@ -81,14 +82,13 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 def _facts(declaration: Declaration) -> list[tuple[str, str]]:
-    label = declaration.label
-    favourable = label.positive_name if label.favourable == "positive" else label.negative_name
+    predicted = described_label(declaration.label)
     return [
         (declaration.name, declaration.title),
         ("About", declaration.description),
         ("Licence", declaration.licence),
         ("Source", declaration.source.kind),
-        ("Predicts", f"{label.positive_name} (column {label.column}); favourable: {favourable}"),
+        ("Predicts", predicted),
         ("Splits", ", ".join(_splits(declaration))),
         *(("Known fault", fault) for fault in declaration.known_faults),
         *(("Filter", f"{rule.column}: {rule.reason}") for rule in declaration.filters),

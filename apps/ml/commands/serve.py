@@ -19,6 +19,13 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8080,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What decisions may depend on besides the columns: sensitive_at_prediction, chance. Default: "
+            "FAIRMIND_ALLOW, else nothing; a model that needs more is refused.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines for machines.")] = False,
 ) -> None:
     """Answer prediction requests over HTTP from a registered model."""
@@ -26,5 +33,6 @@ def serve(
         os.environ.setdefault(variable, "1")
     from apps.ml.deployment.http_server import run_server
     from apps.ml.deployment.model_source import default_address, model_source
+    from apps.ml.deployment.serving_policy import serving_policy
 
-    run_server(model_source(model or default_address()), host, port, as_json)
+    run_server(model_source(model or default_address(), serving_policy(allow)), host, port, as_json)

@@ -6,7 +6,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from apps.ml.data.declaration import Declaration
+from apps.ml.data.declaration import DECLARATIONS, Declaration, EventDeclaration
+from apps.ml.data.processed import CLASSIFICATION
 from apps.ml.errors import DeclarationError
 from apps.ml.validation_errors import describe_validation_errors, nearest_name
 
@@ -71,10 +72,11 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _checked(content: dict[str, Any], path: Path) -> Declaration:
+    form = DECLARATIONS.get(content.get("task", CLASSIFICATION), EventDeclaration)
     try:
-        return Declaration.model_validate(content)
+        return form.model_validate(content)
     except ValidationError as error:
-        lines = "; ".join(describe_validation_errors(error, Declaration))
+        lines = "; ".join(describe_validation_errors(error, form))
         texts = any(finding["type"] == "string_type" for finding in error.errors(include_url=False))
         hint = QUOTE_HINT if texts else ""
         raise DeclarationError(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from apps.ml.data.declaration import Column, Declaration, SensitiveAttribute, Split
+from apps.ml.data.label import Label
 from apps.ml.data.sensitive import attributes_in_order, carrying_columns
 from apps.ml.errors import DeclarationError
 from apps.ml.validation_errors import nearest_name
@@ -34,9 +35,12 @@ def feature_columns(declaration: Declaration) -> dict[str, Column]:
 
 
 def _label(declaration: Declaration) -> Iterator[str]:
-    if set(declaration.label.positive) & set(declaration.label.negative):
+    label = declaration.label
+    if not isinstance(label, Label):
+        return
+    if set(label.positive) & set(label.negative):
         yield "label: a value is both positive and negative"
-    if declaration.label.share[0] > declaration.label.share[1]:
+    if label.share[0] > label.share[1]:
         yield "label.share: the lower bound is above the upper bound"
 
 

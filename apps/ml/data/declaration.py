@@ -4,21 +4,17 @@ docs/ml/datasets.md explains every key with examples. The classes here are the t
 that is not declared here is refused with its full path.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from apps.ml.data.processed import RESERVED, Actionable
+from apps.ml.data.label import AnyLabel, ColumnName, Label, NumericLabel, Text
+from apps.ml.data.processed import Actionable, Task
 from apps.ml.parameters import Name, OpenShare, Section, Share
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-
-
-def _not_reserved(name: str) -> str:
-    if name.startswith(RESERVED):
-        raise ValueError(f"column names must not start with '{RESERVED}'")
-    return name
 
 
 def _no_as_yaml_reads_it(value: Any) -> Any:
@@ -26,7 +22,6 @@ def _no_as_yaml_reads_it(value: Any) -> Any:
     return "no" if value is False else value
 
 
-ColumnName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_not_reserved)]
 DeclaredActionable = Annotated[Actionable, BeforeValidator(_no_as_yaml_reads_it)]
 
 
@@ -124,22 +119,6 @@ class Filter(Section):
         if all(c is None for c in (self.at_least, self.at_most, self.equals, self.is_not, self.is_in)):
             raise ValueError("a filter needs a condition: at_least, at_most, equals, is_not or is_in")
         return self
-
-
-class Label(Section):
-    """The column that is predicted and which of its values are the positive event.
-
-    `favourable` says whether the positive event or its absence is good for the person. `share`: bounds on the share of
-    positive rows that is believable.
-    """
-
-    column: ColumnName
-    positive: Annotated[tuple[str, ...], Field(min_length=1)]
-    negative: Annotated[tuple[str, ...], Field(min_length=1)]
-    favourable: Literal["positive", "negative"]
-    positive_name: Text
-    negative_name: Text
-    share: tuple[Share, Share] = (0.01, 0.99)
 
 
 class Column(Section):
@@ -244,18 +223,18 @@ class Quarantine(Section):
 
 
 class Declaration(Section):
-    """One data set."""
+    """One data set; :class:`EventDeclaration` or :class:`NumberDeclaration`, as its task says."""
 
     name: Name
     title: Text
     description: Text
     licence: Text
     known_faults: tuple[Text, ...] = ()
-    task: Literal["binary_classification"]
+    task: Task
     source: Source
     reading: Reading = Reading()
     filters: tuple[Filter, ...] = ()
-    label: Label
+    label: AnyLabel
     columns: Annotated[dict[ColumnName, Column], Field(min_length=1)]
     leave_out: dict[ColumnName, Text] = {}
     held_out: dict[ColumnName, Text] = {}
@@ -289,3 +268,23 @@ class Declaration(Section):
         if self.default_split not in self.splits or "default" in self.splits:
             raise ValueError("`default_split` names one of `splits`; no split may be called `default`")
         return self
+
+
+class EventDeclaration(Declaration):
+    """A data set whose label is an event."""
+
+    task: Literal["binary_classification"]
+    label: Label
+
+
+class NumberDeclaration(Declaration):
+    """A data set whose label is a number."""
+
+    task: Literal["regression"]
+    label: NumericLabel
+
+
+DECLARATIONS: Mapping[Task, type[Declaration]] = MappingProxyType(
+    {"binary_classification": EventDeclaration, "regression": NumberDeclaration}
+)
+"""Task → the form of its declaration."""

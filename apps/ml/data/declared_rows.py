@@ -62,5 +62,14 @@ def split_keys(split: Split, table: DeclaredRows) -> pd.Series | None:
     return table.typed.frame[split.column] if split.method == "time" else table.text[split.column]
 
 
+def ranks_of_keys(split: Split, table: DeclaredRows) -> npt.NDArray[np.int64] | None:
+    """Return int64 [n], the rank of each row's group or moment; None where a split looks at neither.
+
+    Ranks and not the values themselves: enough to divide the rows again in the same way.
+    """
+    keys = split_keys(split, table) if split.method in ("group", "time") else None
+    return None if keys is None else keys.rank(method="dense").astype("int64").to_numpy()
+
+
 def _take(frame: pd.DataFrame, positions: npt.NDArray[np.int64]) -> pd.DataFrame:
     return frame.iloc[positions].reset_index(drop=True)

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.data.consistency import feature_columns
 from apps.ml.data.declaration import Declaration, Split
-from apps.ml.data.declared_rows import DeclaredRows, split_keys
+from apps.ml.data.declared_rows import DeclaredRows, ranks_of_keys, split_keys
 from apps.ml.data.examination import Examination, examine
-from apps.ml.data.processed import ColumnSchema, Kind, ProcessedSchema, ProcessedSplit
-from apps.ml.data.profile import label_shares, profile
+from apps.ml.data.label import Label, NumericLabel
+from apps.ml.data.processed import CLASSIFICATION, REGRESSION, ColumnSchema, Kind, ProcessedSchema, ProcessedSplit
+from apps.ml.data.profile import label_summary, profile
 from apps.ml.data.sensitive import actionable, attribute_schemas, sensitive_columns
 from apps.ml.data.sources.raw_table import RawTable
 from apps.ml.data.splits import Parts, divide
@@ -56,8 +58,12 @@ def prepare(declaration: Declaration, raw: RawTable, parameters: DataProcessing)
     split = declaration.splits[name]
     table = examined.table
     parts = _divided(split, table, parameters.seed)
+    keys = ranks_of_keys(split, table)
     return Prepared(
-        splits={part: _processed(declaration, table.take(positions)) for part, positions in parts.items()},
+        splits={
+            part: _processed(declaration, table.take(positions), None if keys is None else keys[positions])
+            for part, positions in parts.items()
+        },
         schema=_schema(declaration, name, table, parts, raw.digest),
         quality=_quality(declaration, name, examined, parts),
         quarantined=examined.quarantined,
@@ -107,7 +113,7 @@ def _require(declaration: Declaration, findings: tuple[Finding, ...]) -> None:
 
 
 def _divided(split: Split, table: DeclaredRows, seed: int) -> Parts:
-    return divide(split, _labels(table), split_keys(split, table), seed)
+    return divide(split, strata(_labels(table)), split_keys(split, table), seed)
 
 
 def _split_findings(name: str, declaration: Declaration, table: DeclaredRows) -> tuple[Finding, ...]:
@@ -121,20 +127,30 @@ def _split_findings(name: str, declaration: Declaration, table: DeclaredRows) ->
     return ()
 
 
-def _labels(table: DeclaredRows) -> np.ndarray[Any, np.dtype[np.int8]]:
+def _labels(table: DeclaredRows) -> np.ndarray[Any, np.dtype[np.float64]]:
     if table.labels is None:
         raise DataError("the label column is absent; name it under `label.column` of the declaration.")
-    return table.labels.astype(np.int8)
+    return table.labels
 
 
-def _processed(declaration: Declaration, table: DeclaredRows) -> ProcessedSplit:
-    frame = table.typed.frame
+def strata(labels: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
+    """Return int8 [n] of 0 and 1 by which rows are drawn alike: the event, or whether a number is above the median."""
+    if np.isin(labels, (0.0, 1.0)).all():
+        return labels.astype(np.int8)
+    middle = np.median(labels)
+    above = labels > middle
+    return (above if above.any() else labels >= middle).astype(np.int8)
+
+
+def _processed(declaration: Declaration, table: DeclaredRows, keys: npt.NDArray[np.int64] | None) -> ProcessedSplit:
+    frame, labels = table.typed.frame, _labels(table)
     return ProcessedSplit(
         features=frame[list(feature_columns(declaration))],
-        labels=_labels(table),
+        labels=labels.astype(np.int8) if declaration.task == CLASSIFICATION else labels,
         groups=table.groups.names,
         rows=table.rows,
         held_out=frame[list(declaration.held_out)],
+        split_key=keys,
     )
 
 
@@ -147,9 +163,7 @@ def _schema(declaration: Declaration, split: str, table: DeclaredRows, parts: Pa
         columns=tuple(_column(declaration, name, name in sensitive) for name in feature_columns(declaration)),
         attributes=attribute_schemas(declaration, table.groups.names),
         held_out=tuple(declaration.held_out),
-        favourable=declaration.label.favourable,
-        positive_name=declaration.label.positive_name,
-        negative_name=declaration.label.negative_name,
+        **_meaning(declaration),
         rows={name: len(positions) for name, positions in parts.items()},
         licence=declaration.licence,
         known_faults=declaration.known_faults,
@@ -157,6 +171,24 @@ def _schema(declaration: Declaration, split: str, table: DeclaredRows, parts: Pa
         source_digest=digest,
         source_kind=declaration.source.kind,
     )
+
+
+def _meaning(declaration: Declaration) -> dict[str, Any]:
+    """What the label is called and which of its values are good for the person."""
+    label = declaration.label
+    if isinstance(label, NumericLabel):
+        favourable = "positive" if label.favourable == "high" else "negative"
+        return {
+            "task": REGRESSION,
+            "favourable": favourable,
+            "positive_name": label.name,
+            "negative_name": "",
+            "unit": label.unit,
+        }
+    if not isinstance(label, Label):
+        raise TypeError(f"{type(label).__name__} is no form of a label")
+    names = {"positive_name": label.positive_name, "negative_name": label.negative_name}
+    return {"favourable": label.favourable, **names}
 
 
 def _column(declaration: Declaration, name: str, sensitive: bool) -> ColumnSchema:
@@ -193,7 +225,7 @@ def _quality(declaration: Declaration, split: str, examined: Examination, parts:
             **{name: len(positions) for name, positions in parts.items()},
         },
         "expectations": {"checked": len(validation.judgements), "passed": validation.passed},
-        "label_share": label_shares(_labels(table), parts),
+        **label_summary(declaration.task, _labels(table), parts),
         "filters": [{"column": one.column, "reason": one.reason, "rows": one.rows} for one in examined.filters],
         "quarantine": [{"reason": reason, "rows": rows} for reason, rows in examined.aside.counts.items()],
         "promises": [

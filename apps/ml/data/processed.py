@@ -4,7 +4,8 @@
 columns are the feature columns under their own names, then reserved columns with the prefix `fairmind:`:
 `fairmind:row` (number of the row in the source, from 0), `fairmind:label` (1 = the positive event), and, per sensitive
 attribute, `fairmind:group:<attribute>` (the group's name, `unknown` where the value is missing), and, per held-out
-column, `fairmind:held_out:<column>`. No source column may start with that prefix.
+column, `fairmind:held_out:<column>`, and, where a group or moment divided the rows, its rank `fairmind:split_key`. No
+source column may start with that prefix.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ ROW = "fairmind:row"
 LABEL = "fairmind:label"
 GROUP = "fairmind:group:"
 HELD_OUT = "fairmind:held_out:"
+SPLIT_KEY = "fairmind:split_key"
 UNKNOWN_GROUP = "unknown"
 JOINED_BY = " × "
 """Stands between the parts of an intersection's group name."""
@@ -145,7 +147,8 @@ class ProcessedSplit:
 
     `features`: data frame [n, columns]; `labels`: int8 [n] of 0 and 1, or float64 [n] where the label
     is a number; `groups`: data frame [n, attributes] of group
-    names; `rows`: int64 [n], number in the source; `held_out`: data frame [n, held-out columns].
+    names; `rows`: int64 [n], number in the source; `held_out`: data frame [n, held-out columns]. `split_key`:
+    int64 [n], rank of the group or moment by which the rows were divided; None where they were drawn at random.
     """
 
     features: pd.DataFrame
@@ -153,6 +156,7 @@ class ProcessedSplit:
     groups: pd.DataFrame
     rows: npt.NDArray[np.int64]
     held_out: pd.DataFrame
+    split_key: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -187,6 +191,8 @@ def write_split(folder: Path, name: str, split: ProcessedSplit) -> None:
         frame[GROUP + str(attribute)] = split.groups[attribute].to_numpy()
     for column in split.held_out.columns:
         frame[HELD_OUT + str(column)] = split.held_out[column].to_numpy()
+    if split.split_key is not None:
+        frame[SPLIT_KEY] = split.split_key
     write_parquet(folder / f"{name}.parquet", frame)
 
 
@@ -203,6 +209,7 @@ def read_split(folder: Path, name: str) -> ProcessedSplit:
         groups=_part(frame, GROUP),
         rows=frame[ROW].to_numpy(dtype=np.int64),
         held_out=_part(frame, HELD_OUT),
+        split_key=frame[SPLIT_KEY].to_numpy(dtype=np.int64) if SPLIT_KEY in frame else None,
     )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from apps.ml.data.consistency import NO_FEATURE
 from apps.ml.data.declaration import Column, Declaration
 from apps.ml.data.declared_rows import DeclaredRows
+from apps.ml.data.processed import CLASSIFICATION, Task
 from apps.ml.data.sensitive import attribute_schemas, sensitive_columns
 
 SMALLEST_SHOWN = 5
@@ -38,12 +39,20 @@ def profile(declaration: Declaration, table: DeclaredRows) -> dict[str, Any]:
         for name, column in declaration.columns.items()
     ]
     labels = np.array([], dtype=np.float64) if table.labels is None else table.labels
-    return {"columns": columns, "groups": _groups(declaration, table.groups.names, labels)}
+    measure = "label_share" if declaration.task == CLASSIFICATION else "label_mean"
+    return {"columns": columns, "groups": _groups(declaration, table.groups.names, labels, measure)}
 
 
-def label_shares(labels: npt.NDArray[np.int8], parts: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, float]:
-    """Return the share of positive rows over all rows and in each part."""
-    return {"all": float(labels.mean()), **{name: float(labels[positions].mean()) for name, positions in parts.items()}}
+def label_summary(
+    task: Task, labels: npt.NDArray[np.float64], parts: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, Any]:
+    """Return `label_share`, the share of positive rows, over all rows and in each part; of numbers `label_mean` and
+    `label_deviation` (standard deviation)."""
+    inside = {"all": labels, **{name: labels[positions] for name, positions in parts.items()}}
+    means = {name: float(values.mean()) for name, values in inside.items()}
+    if task == CLASSIFICATION:
+        return {"label_share": means}
+    return {"label_mean": means, "label_deviation": {name: float(values.std()) for name, values in inside.items()}}
 
 
 def _role(name: str, column: Column, declaration: Declaration) -> Role:
@@ -110,17 +119,19 @@ def _categories(values: pd.Series) -> dict[str, Any]:
     }
 
 
-def _groups(declaration: Declaration, names: pd.DataFrame, labels: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
+def _groups(
+    declaration: Declaration, names: pd.DataFrame, labels: npt.NDArray[np.float64], measure: str
+) -> list[dict[str, Any]]:
     return [
-        {"attribute": schema.name, "groups": list(_group_shares(schema.groups, names[schema.name], labels))}
+        {"attribute": schema.name, "groups": list(_group_means(schema.groups, names[schema.name], labels, measure))}
         for schema in attribute_schemas(declaration, names)
     ]
 
 
-def _group_shares(
-    order: tuple[str, ...], names: pd.Series, labels: npt.NDArray[np.float64]
+def _group_means(
+    order: tuple[str, ...], names: pd.Series, labels: npt.NDArray[np.float64], measure: str
 ) -> Iterator[dict[str, Any]]:
     for group in order:
         inside = labels[(names == group).to_numpy()]
         shown = len(inside) >= SMALLEST_SHOWN
-        yield {"group": group, "rows": len(inside), "label_share": float(inside.mean()) if shown else None}
+        yield {"group": group, "rows": len(inside), measure: float(inside.mean()) if shown else None}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from apps.ml.data.declaration import Column, Declaration
 from apps.ml.data.declared_rows import DeclaredRows
+from apps.ml.data.label import Label, NumericLabel
 from apps.ml.data.processed import GROUP, LABEL, UNKNOWN_GROUP
 from apps.ml.data.typing_of_columns import EXPECTED
 
@@ -99,7 +100,7 @@ def _about_values(name: str, column: Column) -> Iterator[Promise]:
             code="out_of_range",
             subject=name,
             broken="values are out of range",
-            expected=_limits(column),
+            expected=_limits(column.minimum, column.maximum),
             expectation="ExpectColumnValuesToBeBetween",
             arguments={"column": name, "min_value": column.minimum, "max_value": column.maximum},
             about_single_values=True,
@@ -122,10 +123,10 @@ def _marked(mark: str, code: str, subject: str, broken: str, expected: str) -> P
     return Promise(code, subject, broken, expected, "ExpectColumnValuesToBeInSet", arguments, about_single_values=True)
 
 
-def _limits(column: Column) -> str:
-    if column.minimum is None:
-        return f"at most {column.maximum:g}"
-    return f"at least {column.minimum:g}" if column.maximum is None else f"{column.minimum:g} to {column.maximum:g}"
+def _limits(minimum: float | None, maximum: float | None) -> str:
+    if minimum is None:
+        return f"at most {maximum:g}"
+    return f"at least {minimum:g}" if maximum is None else f"{minimum:g} to {maximum:g}"
 
 
 def _listed(values: tuple[str, ...]) -> str:
@@ -166,6 +167,45 @@ def _unique(names: tuple[str, ...]) -> Promise:
 
 def _about_label(declaration: Declaration) -> Iterator[Promise]:
     label = declaration.label
+    if isinstance(label, NumericLabel):
+        return _about_number(label)
+    if isinstance(label, Label):
+        return _about_event(label)
+    raise TypeError(f"{type(label).__name__} is no form of a label")
+
+
+def _about_number(label: NumericLabel) -> Iterator[Promise]:
+    usable = Promise(
+        code="label_unusable",
+        subject=label.column,
+        broken="label values are missing or no finite number",
+        expected="a number in every row",
+        expectation="ExpectColumnValuesToNotBeNull",
+        arguments={"column": LABEL},
+        about_single_values=True,
+    )
+    yield usable
+    yield replace(
+        usable,
+        code="one_value",
+        broken="the label does not vary",
+        expected="two or more different values",
+        expectation="ExpectColumnUniqueValueCountToBeBetween",
+        arguments={"column": LABEL, "min_value": 2},
+        about_single_values=False,
+    )
+    if label.minimum is not None or label.maximum is not None:
+        yield replace(
+            usable,
+            code="label_out_of_range",
+            broken="label values are out of range",
+            expected=_limits(label.minimum, label.maximum),
+            expectation="ExpectColumnValuesToBeBetween",
+            arguments={"column": LABEL, "min_value": label.minimum, "max_value": label.maximum},
+        )
+
+
+def _about_event(label: Label) -> Iterator[Promise]:
     usable = Promise(
         code="label_unusable",
         subject=label.column,

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.ml.data.declaration import Declaration
+from apps.ml.data.label import described_label
+from apps.ml.data.processed import REGRESSION
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING_VALUE = "–"
@@ -28,7 +30,13 @@ def quality_page(declaration: Declaration, quality: dict[str, Any]) -> str:
     )
     environment.filters |= {"count": count, "number": number, "percent": percent}
     template = environment.get_template("data_quality.html.j2")
-    return template.render(declaration=declaration, quality=quality, attributes=_columns_of_attributes(declaration))
+    return template.render(
+        declaration=declaration,
+        quality=quality,
+        attributes=_columns_of_attributes(declaration),
+        numeric=declaration.task == REGRESSION,
+        label=described_label(declaration.label),
+    )
 
 
 def count(value: int) -> str:

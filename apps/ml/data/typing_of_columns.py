@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.declaration import Column, Declaration, Label
+from apps.ml.data.declaration import Column, Declaration
+from apps.ml.data.label import AnyLabel, Label, NumericLabel
 from apps.ml.errors import Finding
 from apps.ml.validation_errors import nearest_name
 
@@ -51,8 +52,15 @@ def typed(text: pd.DataFrame, declaration: Declaration) -> TypedColumns:
     return TypedColumns(frame, pd.DataFrame(marks, index=text.index))
 
 
-def label_values(text: pd.Series, label: Label) -> npt.NDArray[np.float64]:
-    """Return float64 [n]: 1 for the positive event, 0 for its absence, NaN where the value is missing or neither."""
+def label_values(text: pd.Series, label: AnyLabel) -> npt.NDArray[np.float64]:
+    """Return float64 [n]: 1 for the positive event, 0 for its absence, NaN where the value is missing or neither.
+
+    A numeric label is the number itself, NaN where the text is none.
+    """
+    if isinstance(label, NumericLabel):
+        return numbers(text).to_numpy(dtype=np.float64)
+    if not isinstance(label, Label):
+        raise TypeError(f"{type(label).__name__} is no form of a label")
     values = np.full(len(text), np.nan)
     values[text.isin(label.positive).to_numpy()] = 1.0
     values[text.isin(label.negative).to_numpy()] = 0.0

@@ -9,6 +9,7 @@ from typing import Protocol
 from apps.ml.artifact_paths import PARAMETERS_FILE
 from apps.ml.deployment import registry_versions
 from apps.ml.deployment.served_model import ServedModel
+from apps.ml.deployment.serving_policy import ServingPolicy
 from apps.ml.errors import BadInputError, BundleError
 from apps.ml.files import sha256_of_file
 from apps.ml.models.bundle import read_bundle
@@ -37,7 +38,8 @@ class ModelSource(Protocol):
         RegistryError
             The registry has no such model, version or alias.
         BundleError
-            What was found is not a bundle, is damaged or does not reproduce its golden rows.
+            What was found is not a bundle, is damaged, does not reproduce its golden rows, or is a model that the
+            server's policy forbids.
         ServiceUnavailableError
             The registry does not answer.
         """
@@ -48,6 +50,7 @@ class FolderSource:
     """A bundle's folder, or the folder of an MLflow model that holds a bundle."""
 
     folder: Path
+    policy: ServingPolicy = ServingPolicy()  # noqa: RUF009 (frozen)
 
     @property
     def address(self) -> str:
@@ -58,6 +61,7 @@ class FolderSource:
         """See :meth:`ModelSource.load`."""
         bundle_folder = find_bundle(self.folder)
         bundle = read_bundle(bundle_folder)
+        self.policy.require_permitted(bundle.info, self.address)
         return ServedModel(
             name=bundle.info.dataset,
             version=None,
@@ -76,6 +80,7 @@ class RegistrySource:
     name: str
     version: str | None = None
     alias: str | None = None
+    policy: ServingPolicy = ServingPolicy()  # noqa: RUF009 (frozen)
 
     @property
     def address(self) -> str:
@@ -88,18 +93,19 @@ class RegistrySource:
         with registry_versions.downloaded_bundle(version) as folder:
             bundle = read_bundle(folder)
             digest = sha256_of_file(folder / MANIFEST_FILE)
+        self.policy.require_permitted(bundle.info, self.address)
         missing = None if version.evidence else f"the version has no tag {EVIDENCE_TAG}"
         return ServedModel(self.name, version.number, self.alias, version.evidence, missing, digest, bundle)
 
 
-def model_source(address: str) -> ModelSource:
+def model_source(address: str, policy: ServingPolicy = ServingPolicy()) -> ModelSource:  # noqa: B008 (frozen)
     """Turn what a person wrote into a source; :class:`BadInputError` for a registry address of another form."""
     if not address.startswith(SCHEME):
-        return FolderSource(Path(address))
+        return FolderSource(Path(address), policy)
     match = REGISTERED.fullmatch(address)
     if match is None:
         raise BadInputError(f"'{address}' is not an address of a model. Write {FORMS}.")
-    return RegistrySource(match["name"], match["version"], match["alias"])
+    return RegistrySource(match["name"], match["version"], match["alias"], policy)
 
 
 def default_address() -> str:

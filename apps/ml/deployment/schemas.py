@@ -39,13 +39,15 @@ class ErrorAnswer(Shape):
 class Prediction(Shape):
     """The answer to one row, in the order of the rows.
 
-    `score` is the probability of the positive event; `decision` is 1 where `score >= threshold`, else 0.
+    `score` is the probability of the positive event; `decision` is 1 where the decision score, which is the score
+    unless a mitigation moves it, is at least `threshold`, else 0. A model that predicts a number gives it as `score` and
+    decides nothing: `decision` and `threshold` are null.
     """
 
     id: str = Field(description="Names this one answer for ever (UUID, version 7).")
-    score: float = Field(ge=0, le=1)
-    decision: Literal[0, 1]
-    threshold: float = Field(ge=0, le=1)
+    score: float
+    decision: Literal[0, 1] | None
+    threshold: float | None
 
 
 class PredictionAnswer(Shape):
@@ -81,10 +83,15 @@ class ModelDescription(Shape):
     bundle: str = Field(description="sha256 of the bundle's manifest, which holds the sha256 of every file.")
     title: str
     estimator: str
-    threshold: float
+    task: Literal["binary_classification", "regression"]
+    mitigation: str | None = Field(description="What was done about gaps between groups; null: nothing.")
+    needs_sensitive_at_prediction: bool
+    randomised: bool
+    threshold: float | None = Field(description="Null where a number is predicted and nothing decided.")
     threshold_rule: str
     favourable: Literal["positive", "negative"] = Field(
-        description="Whether the positive event (decision 1) or its absence is good for the person."
+        description="Whether the positive event (decision 1) or its absence is good for the person; of a predicted "
+        "number, whether a high (positive) or a low value is."
     )
     positive_name: str
     negative_name: str

@@ -12,7 +12,7 @@ from apps.ml.features.choices import CategoricalChoice
 from apps.ml.features.column_values import Categories
 
 Numbers = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int8]
+Labels = npt.NDArray[np.int8] | npt.NDArray[np.float64]
 FOLDS = 5
 FOLD_SEED = 0
 """Training rows are dealt to the folds by this seed; it is no parameter, for nothing is to be gained by tuning it."""
@@ -60,7 +60,9 @@ class OrdinalCategories:
 
 @dataclass(frozen=True)
 class TargetCategories:
-    """One feature: the share of positive labels among the training rows of the category, shrunk to the overall share.
+    """One feature: the mean label among the training rows of the category, shrunk to the overall mean.
+
+    Of an event the mean label is the share of positive labels.
 
     `shares` has one number per code; `overall` stands for a category never seen.
     """
@@ -123,13 +125,19 @@ def _fit_target(name: str, pool: CategoryPool, indicator: bool, codes: Codes, la
 def _fitted_shares(codes: Codes, labels: Labels) -> Any:
     from sklearn.preprocessing import TargetEncoder
 
-    return TargetEncoder(target_type="binary", smooth="auto").fit(codes[:, None], labels)
+    kind = "binary" if labels.dtype.kind == "i" else "continuous"
+    return TargetEncoder(target_type=kind, smooth="auto").fit(codes[:, None], labels)
 
 
 def _folds(labels: Labels) -> list[tuple[Codes, Codes]]:
-    """Deal the rows to stratified folds, fewer than :data:`FOLDS` if a label has fewer rows."""
-    from sklearn.model_selection import StratifiedKFold
+    """Deal the rows to folds, fewer than :data:`FOLDS` if there are fewer rows; those of an event are stratified."""
+    from sklearn.model_selection import KFold, StratifiedKFold
 
+    if labels.dtype.kind != "i":
+        if len(labels) < 2:
+            raise DataError("the target encoding needs at least 2 training rows. Add rows.")
+        folds = KFold(min(FOLDS, len(labels)), shuffle=True, random_state=FOLD_SEED)
+        return list(folds.split(np.zeros((len(labels), 1))))
     rarest = int(np.bincount(labels, minlength=2).min())
     if rarest < 2:
         raise DataError(f"a label has {rarest} training rows; the target encoding needs at least 2 of each. Add rows.")

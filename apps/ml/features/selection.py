@@ -6,7 +6,7 @@ import numpy.typing as npt
 from apps.ml.errors import DataError
 
 Numbers = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int8]
+Labels = npt.NDArray[np.int8] | npt.NDArray[np.float64]
 NOISE_SEED = 0
 """Seed of the tiny noise by which scikit-learn's estimate of mutual information separates equal values."""
 
@@ -21,7 +21,7 @@ def selected_features(method: str, keep: int, matrix: Numbers, labels: Labels | 
         the `keep` features that tell most about the labels, earlier ones first where they tell equally much.
     matrix : float64 [n, k]
         Encoded training rows.
-    labels : int8 [n] or None
+    labels : int8 [n] of 0 and 1, float64 [n] of numbers, or None
         Needed by `mutual_information`.
 
     Raises
@@ -49,11 +49,12 @@ def mutual_information(matrix: Numbers, labels: Labels) -> Numbers:
     ----------
     Ross (2014), Mutual information between discrete and continuous data sets, PLoS ONE 9(2).
     """
-    from sklearn.feature_selection import mutual_info_classif
+    from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
     counted = np.array([len(np.unique(column)) <= 2 for column in matrix.T], dtype=bool)
     as_counts = np.where(counted, matrix == matrix[:1], matrix)
-    told: Numbers = mutual_info_classif(as_counts, labels, discrete_features=counted, random_state=NOISE_SEED)
+    estimate = mutual_info_classif if labels.dtype.kind == "i" else mutual_info_regression
+    told: Numbers = estimate(as_counts, labels, discrete_features=counted, random_state=NOISE_SEED)
     return told
 
 

@@ -22,7 +22,7 @@ from apps.ml.features.selection import selected_features
 from apps.ml.features.specification import TIMES, FeatureSpecification
 
 Numbers = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int8]
+Labels = npt.NDArray[np.int8] | npt.NDArray[np.float64]
 ColumnEncoder = NumericEncoder | BooleanEncoder | CategoricalEncoder
 
 
@@ -59,7 +59,8 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            No rows, a column is missing or holds the wrong type, labels are needed and missing or are not 0 and 1.
+            No rows, a column is missing or holds the wrong type, labels are needed and missing, or are neither 0 and 1
+            nor finite float64 numbers.
         """
         self._fit(frame, labels)
         return self
@@ -162,6 +163,10 @@ def _checked_labels(labels: npt.ArrayLike | None, rows: int) -> Labels | None:
     if labels is None:
         return None
     given = np.asarray(labels)
-    if given.shape != (rows,) or not np.isin(given, (0, 1)).all():
-        raise DataError(f"labels must be {rows} numbers, each 0 or 1, one per row. Hand in the labels of these rows.")
-    return given.astype(np.int8)
+    if given.shape != (rows,) or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
+        raise DataError(f"labels must be {rows} finite numbers, one per row. Hand in the labels of these rows.")
+    if given.dtype.kind != "f" and not np.isin(given, (0, 1)).all():
+        raise DataError(
+            f"whole labels must be 0 or 1 for each of {rows} rows. Hand in labels that are numbers as float64."
+        )
+    return given.astype(np.int8) if np.isin(given, (0, 1)).all() else given.astype(np.float64)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from apps.ml.data.declaration import Declaration
+from apps.ml.data.declaration import Declaration, EventDeclaration
 from apps.ml.data.sources.raw_table import RawTable
 
 DECLARATION: dict[str, Any] = {
@@ -50,7 +50,7 @@ DECLARATION: dict[str, Any] = {
 
 def declaration(**changes: Any) -> Declaration:
     """Return the declaration with some top-level keys replaced."""
-    return Declaration.model_validate(DECLARATION | changes)
+    return EventDeclaration.model_validate(DECLARATION | changes)
 
 
 def with_column(name: str, **changes: Any) -> dict[str, Any]:

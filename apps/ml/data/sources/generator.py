@@ -9,11 +9,15 @@ import pandas as pd
 from apps.ml.data.declaration import GeneratorSource
 from apps.ml.data.sources.loan_applications import generate_loan_applications
 from apps.ml.data.sources.raw_table import RawTable
+from apps.ml.data.sources.salaries import generate_salaries
 from apps.ml.data.sources.text_values import as_text
 from apps.ml.errors import SourceError
 from apps.ml.validation_errors import nearest_name
 
-GENERATORS: Mapping[str, Callable[[int, int], pd.DataFrame]] = {"loan_applications": generate_loan_applications}
+GENERATORS: Mapping[str, Callable[[int, int], pd.DataFrame]] = {
+    "loan_applications": generate_loan_applications,
+    "salaries": generate_salaries,
+}
 """Name of a generator → function of the number of rows and the seed."""
 
 

@@ -20,7 +20,7 @@ def declare(folder: Path, content: object, name: str = "german_credit") -> Path:
 
 
 def test_the_data_sets_of_the_product_are_declared() -> None:
-    assert declared_names() == ["adult", "compas", "german_credit", "loan_applications"]
+    assert declared_names() == ["adult", "compas", "german_credit", "loan_applications", "salaries"]
 
 
 @pytest.mark.parametrize("name", declared_names())

@@ -14,9 +14,10 @@ from apps.ml.data.catalogue import declared_names, load_declaration
 from apps.ml.data.consistency import feature_columns, require_consistent
 from apps.ml.data.declaration import (
     Column,
-    Declaration,
+    EventDeclaration,
     Filter,
     Label,
+    NumberDeclaration,
     Reading,
     SensitiveAttribute,
     Split,
@@ -52,7 +53,7 @@ DECLARATION: dict[str, Any] = {
 
 
 def test_a_small_declaration_is_enough() -> None:
-    declaration = Declaration.model_validate(DECLARATION)
+    declaration = EventDeclaration.model_validate(DECLARATION)
     assert declaration.reading.missing == ("",)
     assert declaration.expectations.rows_at_least == 10
     assert declaration.quarantine is None
@@ -88,7 +89,7 @@ def test_a_small_declaration_is_enough() -> None:
 )
 def test_parts_that_do_not_fit_together_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        Declaration.model_validate(DECLARATION | change)
+        EventDeclaration.model_validate(DECLARATION | change)
 
 
 @pytest.mark.parametrize(
@@ -207,13 +208,15 @@ def models_of(model: type[BaseModel]) -> set[type[BaseModel]]:
 def test_the_documentation_explains_every_key() -> None:
     prose = re.sub(r"```.*?```", "", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
     words = {word for code in re.findall(r"`([^`\n]+)`", prose) for word in code.split(".")}
-    keys = {key for model in models_of(Declaration) for key in model.model_fields}
+    keys = {
+        key for form in (EventDeclaration, NumberDeclaration) for model in models_of(form) for key in model.model_fields
+    }
     assert keys - words == set()
 
 
 def test_the_worked_example_of_the_documentation_is_valid_and_consistent() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
-    declaration = Declaration.model_validate(yaml.safe_load(blocks[0]))
+    declaration = EventDeclaration.model_validate(yaml.safe_load(blocks[0]))
     require_consistent(declaration)
     SQLSource.model_validate(yaml.safe_load(blocks[1])["source"])
 
@@ -221,7 +224,7 @@ def test_the_worked_example_of_the_documentation_is_valid_and_consistent() -> No
 def test_the_worked_example_reads_the_lines_that_the_documentation_shows(tmp_path: Path) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     lines = re.findall(r"```text\n(id;.*?)```", text, flags=re.DOTALL)[0]
-    declaration = Declaration.model_validate(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]))
+    declaration = EventDeclaration.model_validate(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]))
     (tmp_path / "hiring.csv").write_text(lines, encoding="utf-8")
     frame = read_file(tmp_path / "hiring.csv", declaration.reading)
     assert set(frame) == {*declaration.columns, declaration.label.column}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.ml.data.declared_rows import declared_rows
-from apps.ml.data.profile import label_shares, profile
+from apps.ml.data.profile import label_summary, profile
 from apps.ml.files import rounded
 from apps.ml.tests.clinic_visits import declaration, raw, visits, with_column
 
@@ -95,10 +95,13 @@ def test_the_label_share_of_a_group_of_fewer_than_five_is_withheld() -> None:
     assert groups[1]["label_share"] == pytest.approx((frame["kept"] == "yes")[4:].mean())
 
 
-def test_label_shares_are_told_overall_and_per_part() -> None:
-    labels = np.array([1, 0, 1, 1], dtype=np.int8)
+def test_labels_are_told_overall_and_per_part() -> None:
     parts = {"train": np.array([0, 1]), "test": np.array([2, 3])}
-    assert label_shares(labels, parts) == {"all": 0.75, "train": 0.5, "test": 1.0}
+    events = label_summary("binary_classification", np.array([1.0, 0.0, 1.0, 1.0]), parts)
+    assert events == {"label_share": {"all": 0.75, "train": 0.5, "test": 1.0}}
+    numbers = label_summary("regression", np.array([1.0, 3.0, 5.0, 5.0]), parts)
+    assert numbers["label_mean"] == {"all": 3.5, "train": 2.0, "test": 5.0}
+    assert numbers["label_deviation"]["train"] == 1.0
 
 
 def test_each_bin_of_whole_numbers_holds_equally_many_of_them() -> None:
