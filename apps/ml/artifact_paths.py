@@ -85,6 +85,14 @@ class ArtifactPaths:
     def data_quality_page(self) -> Path:
         return self.reports / "data_quality.html"
 
+    @property
+    def tuning(self) -> Path:
+        return self.reports / "tuning"
+
+    @property
+    def studies(self) -> Path:
+        return self.artifacts / "tuning"
+
     def duration(self, stage: str) -> Path:
         """Path of the note of how long a stage's work took; no output of any stage."""
         return self.artifacts / "durations" / f"{stage}.json"

@@ -15,13 +15,14 @@ from apps.ml.errors import FairMindError
 GROUPS = {
     "datasets": "What is declared, fetched and valid.",
     "models": "The registry: versions, aliases, gates, lineage.",
-    "runs": "Tracked runs, side by side.",
+    "runs": "Tracked runs: listed, side by side, made again.",
 }
 SINGLE_COMMANDS = {
     "audit": "Fairness audit of the decisions in a CSV or Parquet file; no model needed.",
     "results": "What the pipeline measured last, as one table.",
     "serve": "Answer prediction requests over HTTP from a registered model.",
     "simulate": "Does the inference keep its promises? Coverage, false alarms and power, counted.",
+    "tune": "Search better options of an estimator by cross-validation.",
 }
 
 

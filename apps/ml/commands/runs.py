@@ -1,29 +1,31 @@
-"""`fairmind runs`: tracked runs, listed and side by side."""
+"""`fairmind runs`: tracked runs, listed, side by side, and made again."""
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.artifact_paths import ArtifactPaths, repository_root
+from apps.ml.commands.comparison_tables import NO_RUN, print_runs_comparison
 from apps.ml.commands.registry_tables import moment
+from apps.ml.commands.reproduction_tables import print_reproduction
+from apps.ml.errors import EXIT_DONE, BadInputError
+from apps.ml.files import write_json, write_text, write_with
 from apps.ml.parameters import read_parameters
 
-app = typer.Typer(no_args_is_help=True, help="Tracked runs, side by side.")
+app = typer.Typer(no_args_is_help=True, help="Tracked runs: listed, side by side, made again.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Dataset = Annotated[str | None, typer.Option(help="Only runs of this data set.")]
-SHOWN = (
-    "performance.roc_auc",
-    "performance.accuracy",
-    "performance.balanced_accuracy",
-    "performance.calibration_error",
-)
-SHOWN_GAPS = ("demographic_parity_ratio", "equalized_odds_difference", "equal_opportunity_difference")
 KEPT_WHOLE = ("run", "verdict", "ROC AUC")
 LATEST = 5
+PAGE = "comparison.html"
+USUAL_TOLERANCE = 1e-6
+EXIT_DIFFERENT = 1
 
 
 @app.command("list")
@@ -45,32 +47,93 @@ def list_runs(dataset: Dataset = None, as_json: Json = False) -> None:
 def compare(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Ids of runs (or their beginnings) or names of DVC experiments."),
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Ids of runs (or their beginnings), names of DVC experiments, NAME@ALIAS or NAME/3.",
+        ),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Without RUN: the data set whose latest runs are compared.")
     ] = None,
     last: Annotated[int, typer.Option(min=1, help="Without RUN: how many.")] = LATEST,
+    baseline: Annotated[
+        str | None, typer.Option(help="The run that others are held against. Default: the first.")
+    ] = None,
+    performance: Annotated[str | None, typer.Option(help="Metric of the front, as performance.roc_auc.")] = None,
+    unfairness: Annotated[str | None, typer.Option(help="The other metric of the front, as fairness.sex.….")] = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0.5, max=0.9999, help="Of all verdicts at once. Default: the baseline's.")
+    ] = None,
+    measure_speed: Annotated[
+        bool, typer.Option("--measure-speed", help="Time the answers to 1,000 rows, in turn.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for comparison.html, comparison.json and pictures.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Print every measurement, also those of groups.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare runs: the parameters that differ, the measurements with their intervals."""
-    from apps.ml.experiments.comparison import compared, described_run
-    from apps.ml.experiments.runs import find_run, latest_runs
+    """Compare runs: parameters that differ, measurements, and what differs beyond noise on the same test rows."""
+    from apps.ml.experiments.comparison import Asked, compare_runs
     from apps.ml.experiments.tracking import answering_store
 
+    chosen = None if runs else dataset or _own_dataset()
+    asked = Asked(runs or (), chosen, last, baseline, performance, unfairness, confidence, measure_speed)
     with answering_store() as store:
-        found = (
-            [(find_run(store, name), name) for name in runs]
-            if runs
-            else [(run, None) for run in latest_runs(store, dataset or _own_dataset(), last)]
-        )
-    described = [described_run(run, name) for run, name in found]
-    content = compared(described, [run for run, _ in found])
+        content = compare_runs(store, asked)
+    if output is not None:
+        _write_page(output, content)
     if as_json:
         print(json.dumps(content, ensure_ascii=False))
     else:
-        _print_comparison(content, every)
+        print_runs_comparison(content, every)
+    if output is not None and not as_json:
+        print(f"Page: {output / PAGE}")
+
+
+@app.command()
+def reproduce(
+    reference: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id or its beginning, a DVC experiment, NAME@ALIAS or NAME/3.")
+    ],
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Largest difference of a score or metric that still counts as equal.")
+    ] = USUAL_TOLERANCE,
+    keep: Annotated[Path | None, typer.Option(file_okay=False, help="Keep the clone in this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a run again in a clone at its commit; exit code 0: the same came out, 1: something else."""
+    from apps.ml.experiments.reproduction.reproduce import reproduce as make_again
+
+    told = Console(stderr=True)
+
+    def progress(stage: str, number: int, stages: int) -> None:
+        told.print(f"{number}/{stages} {stage}", highlight=False)
+
+    content = make_again(reference, repository_root(), tolerance, keep, progress)
+    if as_json:
+        print(json.dumps(content, ensure_ascii=False))
+    else:
+        print_reproduction(content)
+    raise typer.Exit(EXIT_DIFFERENT if content["verdict"] == "different" else EXIT_DONE)
+
+
+def _write_page(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write page, record and pictures, after everything is drawn."""
+    from apps.ml.evaluation.model_comparison.page import draw_comparison, render_comparison
+
+    if not content["runs"]:
+        raise BadInputError(f"There is no run to draw. {NO_RUN}")
+    plots = draw_comparison(content)
+    page = render_comparison(content, plots)
+    for plot in plots:
+        write_with(folder / plot.file_name, partial(_write_bytes, plot.png))
+    write_json(folder / "comparison.json", dict(content))
+    write_text(folder / PAGE, page)
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _own_dataset() -> str:
@@ -95,43 +158,3 @@ def _list_table(runs: Sequence[Mapping[str, Any]]) -> Table:
             moment(run["started"]),
         )
     return table
-
-
-def _print_comparison(content: Mapping[str, Any], every: bool) -> None:
-    console = Console()
-    runs = content["runs"]
-    if not runs:
-        console.print("No run yet: `dvc repro` publishes one.")
-        return
-    if content["differing_parameters"]:
-        parameters = _table("Parameters that differ", runs)
-        for name, values in content["differing_parameters"].items():
-            parameters.add_row(name, *("-" if value is None else value for value in values))
-        console.print(parameters)
-    measured = _table("Measurements", runs)
-    for name in dict.fromkeys(name for run in runs for name in run["metrics"]):
-        if every or _is_shown(name):
-            measured.add_row(name, *(_cell(run["metrics"].get(name)) for run in runs))
-    measured.add_row("verdict of the gates", *(run["verdict"] or "" for run in runs))
-    console.print(measured)
-
-
-def _table(title: str, runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    for run in runs:
-        table.add_column(f"{run['experiment'] or run['name']}\n{run['run_id'][:8]}", overflow="fold")
-    return table
-
-
-def _is_shown(name: str) -> bool:
-    return name in SHOWN or (name.startswith("fairness.") and name.endswith(SHOWN_GAPS) and ".groups." not in name)
-
-
-def _cell(measurement: Mapping[str, Any] | None) -> str:
-    if measurement is None:
-        return "-"
-    if measurement["value"] is None:
-        return f"undefined: {measurement['undefined']}"
-    interval = f" ({measurement['lower']:.4f} to {measurement['upper']:.4f})" if "lower" in measurement else ""
-    return f"{measurement['value']:.4f}{interval}"

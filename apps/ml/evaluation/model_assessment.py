@@ -1,100 +1,61 @@
 """Everything that is found out about one model on rows it never saw: from the deployed rule to findings.
 
-Wires the parts of this folder together; every number is computed by one of them.
+Wires the parts of this folder together; every number is computed by one of them. A model that predicts numbers and
+decides nothing is assessed by :mod:`apps.ml.evaluation.numbers.assessment`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from apps.ml.data.processed import AttributeSchema, ProcessedSchema, ProcessedSplit
-from apps.ml.errors import BundleError
+from apps.ml.data.processed import REGRESSION
+from apps.ml.evaluation.assessed_model import AssessedModel, explained_rows
 from apps.ml.evaluation.curves import curves_of
 from apps.ml.evaluation.evidence import Findings
 from apps.ml.evaluation.explanations.behaviour import BehaviourRows, explain_behaviour
-from apps.ml.evaluation.explanations.decision_rule import DecisionRule
+from apps.ml.evaluation.explanations.coded_rows import columns_telling
 from apps.ml.evaluation.explanations.decisions import DecisionExplanations, DecisionRows, explain_decisions
-from apps.ml.evaluation.explanations.explanation import ExplainedRows, Explanation, explain
+from apps.ml.evaluation.explanations.explanation import Explanation, explain
 from apps.ml.evaluation.fairness.assessment import assess_fairness
 from apps.ml.evaluation.metric_files import fairness_report, performance_report
+from apps.ml.evaluation.mitigation_findings import measured_mitigation
+from apps.ml.evaluation.numbers.assessment import assess_numbers
 from apps.ml.evaluation.performance import measure_performance
 from apps.ml.evaluation.statistics.consistency import consistency
 from apps.ml.evaluation.statistics.counting.joint_counts import JointCounts
 from apps.ml.evaluation.statistics.measurement import Measurement
 from apps.ml.evaluation.truth import check_against_truth
-from apps.ml.models.bundle import ModelBundle
 from apps.ml.parameters import ModelEvaluation
 
 
 @dataclass(frozen=True)
-class AssessedModel:
-    """A bundle with the rows it is assessed on.
-
-    `test`: rows that nothing was chosen on. `encoded`: float64 [n, k] of these. `training`: the training rows, and
-    `encoded_training`: float64 [m, k] of them, as background and reference of explanations.
-    """
-
-    bundle: ModelBundle
-    schema: ProcessedSchema
-    test: ProcessedSplit
-    encoded: npt.NDArray[np.float64]
-    training: ProcessedSplit
-    encoded_training: npt.NDArray[np.float64]
-
-    @property
-    def rule(self) -> DecisionRule:
-        """The rule that is served."""
-        info = self.bundle.info
-        return DecisionRule(
-            info.columns, self.bundle.decision_scores, self.bundle.decide, info.favourable, self.threshold
-        )
-
-    @property
-    def threshold(self) -> float:
-        """The decision score at and above which the decision is 1."""
-        if self.bundle.info.threshold is None:
-            raise BundleError("the model predicts numbers and decides nothing. Assess it as a regression.")
-        return self.bundle.info.threshold
-
-    def inputs(self, split: ProcessedSplit) -> pd.DataFrame:
-        """The input columns of the model, typed."""
-        return split.inputs(self.bundle.info.columns)
-
-    @property
-    def groups(self) -> pd.DataFrame:
-        """Group names of the test rows, in the display order of the schema."""
-        return pd.DataFrame({one.name: in_display_order(self.test.groups[one.name], one) for one in self.attributes})
-
-    @property
-    def attributes(self) -> tuple[AttributeSchema, ...]:
-        """The sensitive attributes."""
-        return self.schema.attributes
-
-
-@dataclass(frozen=True)
 class Assessment:
-    """Findings, the scores and decisions they are about, and the counts that fairness was measured from."""
+    """Findings, the scores and decisions they are about, and the counts that fairness was measured from.
+
+    `decisions`, `counts`: None where numbers are predicted and nothing is decided.
+    """
 
     findings: Findings
     scores: npt.NDArray[np.float64]
-    decisions: npt.NDArray[np.int8]
-    counts: JointCounts
-
-
-def in_display_order(names: pd.Series, attribute: AttributeSchema) -> pd.Series:
-    """Return group names as categories in the order of the schema; those without a row are left out."""
-    present = set(names.unique())
-    return names.astype(pd.CategoricalDtype([group for group in attribute.groups if group in present]))
+    decisions: npt.NDArray[np.int8] | None
+    counts: JointCounts | None
 
 
 def assess_model(model: AssessedModel, parameters: ModelEvaluation) -> Assessment:
     """Measure, compare and explain; deterministic by the seed of `parameters`."""
+    found = _assessment(model, parameters)
+    measured = measured_mitigation(model, found.findings, parameters)
+    return replace(found, findings=replace(found.findings, mitigation=measured))
+
+
+def _assessment(model: AssessedModel, parameters: ModelEvaluation) -> Assessment:
     scores = model.bundle.score_encoded(model.encoded)
+    if model.bundle.info.task == REGRESSION:
+        return Assessment(assess_numbers(model, scores, parameters), scores, None, None)
     decisions = model.bundle.decide(model.bundle.decision_scores_encoded(model.encoded))
-    explanation = _explanation(model, parameters)
+    explanation = explain(model.bundle, explained_rows(model), parameters)
     reasons = explain_decisions(model.rule, _decision_rows(model), parameters)
     fairness = assess_fairness(
         model.test.labels,
@@ -142,7 +103,8 @@ def _individual(
     found: dict[str, dict[str, Measurement]] = {}
     consistencies: dict[tuple[str, ...], Measurement] = {}
     for attribute in model.attributes:
-        left_out = tuple(column for column in attribute.columns if column in of_columns)
+        telling = columns_telling(attribute, model.attributes)
+        left_out = tuple(column for column in dict.fromkeys(of_columns.tolist()) if column in telling)
         if left_out not in consistencies:
             consistencies[left_out] = consistency(
                 features[:, ~np.isin(of_columns, left_out)],
@@ -164,18 +126,6 @@ def _with_individual(fairness: dict[str, Any], individual: dict[str, dict[str, M
         added = {key: one.to_dict() for key, one in measured.items()}
         fairness[name]["individual"] = {**fairness[name]["individual"], **added}
     return fairness
-
-
-def _explanation(model: AssessedModel, parameters: ModelEvaluation) -> Explanation:
-    explained = ExplainedRows(
-        X=model.encoded,
-        rows=model.test.rows,
-        training=model.encoded_training,
-        feature_names=model.bundle.info.feature_names,
-        feature_sources=model.bundle.info.feature_sources,
-        frame=model.inputs(model.test),
-    )
-    return explain(model.bundle, explained, parameters)
 
 
 def _explainability(

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents import words
 from apps.ml.evaluation.documents.comparison_lines import compared
 from apps.ml.evaluation.documents.group_columns import group_columns
+from apps.ml.evaluation.documents.number_tables import withheld_because
 from apps.ml.evaluation.documents.summary import headlines, limits
 from apps.ml.evaluation.documents.templating import document_environment
 from apps.ml.evaluation.plots.style import DPI, WIDTH, Plot
+from apps.ml.evaluation.record.layout import task_of
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,14 @@ def render_report(record: Mapping[str, Any], plots: Sequence[Plot]) -> str:
     plots : sequence of Plot
         Those of :func:`~apps.ml.evaluation.plots.drawing.draw_all`; one that is missing is left out.
     """
+    numbers = task_of(record) == REGRESSION
     return (
         document_environment(autoescape=True)
-        .get_template("report.html.j2")
+        .get_template("report_number.html.j2" if numbers else "report.html.j2")
         .render(
             record=record,
+            numbers=numbers,
+            withheld_because=withheld_because,
             headlines=headlines(record),
             limits=limits(record),
             pictures={plot.name: shown_picture(plot) for plot in plots},

@@ -1,8 +1,9 @@
-"""Checks against the truth, where a data set knows it: held-out columns of true probabilities.
+"""Checks against the truth, where a data set knows it: held-out columns of true probabilities or true numbers.
 
-A generator can tell the probability with which the positive event was going to happen. It is kept out of the features
-and compared with the score here, so that the evidence itself can be checked. A held-out column counts as the truth if
-its name starts with `true_` and all its values are numbers between 0 and 1.
+A generator can tell the probability with which the positive event was going to happen, or the number that was to be
+expected. It is kept out of the features and compared with the score here, so that the evidence itself can be checked. A
+held-out column counts as the truth if its name starts with `true_` and all its values are numbers, between 0 and 1
+where they are compared with probabilities.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+from apps.ml.evaluation.statistics.numbers.errors import mean_error
 from apps.ml.evaluation.statistics.scores.losses import mean_loss
 
 PREFIX = "true_"
@@ -25,6 +27,13 @@ def true_probabilities(held_out: pd.DataFrame) -> dict[str, Numbers]:
     named = [str(column) for column in held_out.columns if str(column).startswith(PREFIX)]
     values = {name: pd.to_numeric(held_out[name], errors="coerce").to_numpy(dtype=np.float64) for name in named}
     return {name: numbers for name, numbers in values.items() if ((numbers >= 0) & (numbers <= 1)).all()}
+
+
+def true_numbers(held_out: pd.DataFrame) -> dict[str, Numbers]:
+    """Return the held-out columns that are true numbers, finite in every row, as float64 [n]."""
+    named = [str(column) for column in held_out.columns if str(column).startswith(PREFIX)]
+    values = {name: pd.to_numeric(held_out[name], errors="coerce").to_numpy(dtype=np.float64) for name in named}
+    return {name: numbers for name, numbers in values.items() if np.isfinite(numbers).all()}
 
 
 def check_against_truth(
@@ -51,6 +60,16 @@ def check_against_truth(
     }
 
 
+def check_numbers_against_truth(
+    held_out: pd.DataFrame, predictions: Numbers, groups: pd.DataFrame, confidence: float
+) -> dict[str, dict[str, Any]]:
+    """Compare predicted numbers with each true one; parameters and result as for :func:`check_against_truth`."""
+    return {
+        name: _checked(truth, np.asarray(predictions, dtype=np.float64), groups, confidence, highest=math.inf)
+        for name, truth in true_numbers(held_out).items()
+    }
+
+
 def correlation(one: Numbers, other: Numbers, confidence: float) -> Measurement:
     """Measure Pearson's correlation with Fisher's z interval; undefined for constants and fewer than four rows.
 
@@ -71,34 +90,25 @@ def correlation(one: Numbers, other: Numbers, confidence: float) -> Measurement:
     return Measurement(value, n, math.tanh(z - half), math.tanh(z + half), confidence, "Fisher's z")
 
 
-def mean_error(errors: Numbers, confidence: float) -> Measurement:
-    """Measure the mean of signed errors with Student's t interval; undefined for fewer than two rows."""
-    n = len(errors)
-    if n < 2:
-        return undefined("a mean error needs at least two rows to tell its spread", n=n)
-    from scipy.stats import t
-
-    value = float(errors.mean())
-    half = float(t.ppf(0.5 + confidence / 2, n - 1)) * float(errors.std(ddof=1)) / math.sqrt(n)
-    return Measurement(value, n, value - half, value + half, confidence, "Student's t interval of the mean")
-
-
-def _checked(truth: Numbers, scores: Numbers, groups: pd.DataFrame, confidence: float) -> dict[str, Any]:
+def _checked(
+    truth: Numbers, scores: Numbers, groups: pd.DataFrame, confidence: float, highest: float = 1.0
+) -> dict[str, Any]:
     errors = scores - truth
     by_attribute = {
-        str(attribute): _by_group(errors, groups[attribute].to_numpy(), confidence) for attribute in groups.columns
+        str(attribute): _by_group(errors, groups[attribute].to_numpy(), confidence, highest)
+        for attribute in groups.columns
     }
-    overall = {"correlation": correlation(scores, truth, confidence).to_dict(), **_errors(errors, confidence)}
+    overall = {"correlation": correlation(scores, truth, confidence).to_dict(), **_errors(errors, confidence, highest)}
     return {**overall, "groups": by_attribute}
 
 
-def _by_group(errors: Numbers, members: Any, confidence: float) -> dict[str, Any]:
+def _by_group(errors: Numbers, members: Any, confidence: float, highest: float) -> dict[str, Any]:
     names = sorted({str(name) for name in members})
-    return {name: _errors(errors[members == name], confidence) for name in names}
+    return {name: _errors(errors[members == name], confidence, highest) for name in names}
 
 
-def _errors(errors: Numbers, confidence: float) -> dict[str, Any]:
+def _errors(errors: Numbers, confidence: float, highest: float) -> dict[str, Any]:
     return {
-        "mean_absolute_error": mean_loss(np.abs(errors), confidence, highest=1.0).to_dict(),
+        "mean_absolute_error": mean_loss(np.abs(errors), confidence, highest=highest).to_dict(),
         "mean_error": mean_error(errors, confidence).to_dict(),
     }

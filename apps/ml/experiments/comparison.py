@@ -21,7 +21,7 @@ from apps.ml.validation_errors import nearest_name
 
 LOWER, UPPER = "_lower", "_upper"
 PERFORMANCE, REGRESSION_ERROR = "performance.roc_auc", "performance.mean_absolute_error"
-UNFAIRNESS = "demographic_parity_difference"
+UNFAIRNESS = ("demographic_parity_difference", "mean_prediction_difference")
 HIGHER_IS_BETTER = (
     "roc_auc",
     "pr_auc",
@@ -30,7 +30,7 @@ HIGHER_IS_BETTER = (
     "precision",
     "recall",
     "f1",
-    "r2",
+    "r_squared",
     "_ratio",
 )
 """How the names of metrics end of which more is better; of all others less is."""

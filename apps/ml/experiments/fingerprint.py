@@ -54,6 +54,19 @@ def fingerprint_of(paths: ArtifactPaths) -> Fingerprint:
     return Fingerprint(value, outputs, sha256_of_json(stages) if stages else None)
 
 
+def recorded_fingerprint(lock: str) -> str | None:
+    """Return the fingerprint of what the text of a dvc.lock records, without looking at any file.
+
+    None where it does not record all of the first four stages.
+    """
+    content = yaml.safe_load(lock)
+    stages = content.get("stages") if isinstance(content, dict) else None
+    if not isinstance(stages, dict) or any(stage not in stages for stage in UPSTREAM):
+        return None
+    upstream = {stage: stages[stage] for stage in UPSTREAM}
+    return sha256_of_json({"parameters": _recorded_parameters(upstream), "outputs": _recorded_outputs(upstream)})
+
+
 def dvc_digest(path: Path) -> str:
     """Return the digest of a file or folder as DVC computes it."""
     if not path.is_dir():

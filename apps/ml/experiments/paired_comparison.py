@@ -96,7 +96,7 @@ class PairedRuns:
             lambda one, other, path, confidence: self.difference(both[one], both[other], path, confidence),
             self.confidence,
         )
-        paired = [not isinstance(self.measures(one, other), str) for one, other in combinations(both, 2)]
+        paired = [self._is_paired(one, other, axis) for one, other in combinations(both, 2) for axis in axes]
         return {
             "performance": performance.path,
             "performance_better": performance.better,
@@ -106,6 +106,10 @@ class PairedRuns:
             "points": [{"place": at, **point.__dict__} for at, point in zip(both, points, strict=True)],
             "without": [str(entry["label"]) for at, entry in enumerate(entries) if at not in both],
         }
+
+    def _is_paired(self, one: int, other: int, axis: Axis) -> bool:
+        found = self.measures(one, other)
+        return not isinstance(found, str) and any(stored_name(measure.path) == axis.path for measure in found)
 
     def _entry(self, at: int, judged: Any) -> dict[str, Any]:
         run, pair = self.runs[at], self._pair(at, self.baseline)

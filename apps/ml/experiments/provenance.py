@@ -33,10 +33,10 @@ class DvcExperiment:
 
 def commit_of(root: Path) -> Commit:
     """Return the commit of the working tree at `root`; what the pipeline itself writes does not make it dirty."""
-    name = _git(root, "rev-parse", "HEAD")
+    name = git_output(root, "rev-parse", "HEAD")
     if name is None:
         return Commit(NO_COMMIT, dirty=True)
-    return Commit(name, dirty=_git(root, "status", "--porcelain", "--", ".", *OWN_OUTPUTS) != "")
+    return Commit(name, dirty=git_output(root, "status", "--porcelain", "--", ".", *OWN_OUTPUTS) != "")
 
 
 def dvc_experiment() -> DvcExperiment | None:
@@ -53,16 +53,17 @@ def environment_of(root: Path) -> dict[str, str]:
     return {"python": platform.python_version(), **packages, **locked}
 
 
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _git(root: Path, *arguments: str) -> str | None:
+def git_output(root: Path, *arguments: str) -> str | None:
+    """Return what a Git command prints in the folder `root`, None where it fails or there is no Git."""
     try:
         done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

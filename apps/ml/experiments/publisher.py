@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.artifact_paths import LOCK_FILE, ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.experiments import registry, tags
 from apps.ml.experiments.champion_comparison import ChampionComparison, compare_with_champion, log_comparison
-from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
-from apps.ml.experiments.provenance import commit_of, dvc_experiment
+from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of, recorded_fingerprint
+from apps.ml.experiments.provenance import commit_of, dvc_experiment, git_output
 from apps.ml.experiments.registry import Version
 from apps.ml.experiments.run_writing import describe_verdict, write_run
 from apps.ml.experiments.runs import complete_run, discard_incomplete_runs
@@ -98,7 +98,18 @@ def _name_clean_commit(store: TrackingStore, run: Any, paths: ArtifactPaths) -> 
     commit = commit_of(paths.root)
     if run.data.tags.get(tags.DIRTY) == "true" and not commit.dirty and dvc_experiment() is None:
         store.client.set_tag(run.info.run_id, tags.COMMIT, commit.name)
+        store.client.set_tag(run.info.run_id, tags.MLFLOW_COMMIT, commit.name)
         store.client.set_tag(run.info.run_id, tags.DIRTY, "false")
+
+
+def _list_below_baseline(store: TrackingStore, run_id: str, paths: ArtifactPaths, baseline: str) -> None:
+    """Let MLflow list an experiment's run below the run that the dvc.lock of its baseline records, if there is one."""
+    lock = git_output(paths.root, "show", f"{baseline}:{LOCK_FILE}")
+    fingerprint = recorded_fingerprint(lock) if lock else None
+    run = store.client.get_run(run_id)
+    parent = complete_run(store, run.info.experiment_id, fingerprint) if fingerprint else None
+    if parent is not None and parent.info.run_id != run_id and tags.PARENT not in run.data.tags:
+        store.client.set_tag(run_id, tags.PARENT, parent.info.run_id)
 
 
 def _settle(
@@ -108,6 +119,7 @@ def _settle(
     experiment = dvc_experiment()
     if experiment is not None:
         store.client.set_tag(run_id, tags.EXPERIMENT + experiment.name, experiment.baseline)
+        _list_below_baseline(store, run_id, paths, experiment.baseline)
         return None, None
     run = store.client.get_run(run_id)
     made: list[ChampionComparison] = []

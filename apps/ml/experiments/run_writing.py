@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from apps.ml.artifact_paths import METRICS, SPLITS, ArtifactPaths
-from apps.ml.data.processed import read_schema
+from apps.ml.data.processed import ProcessedSchema, read_schema
 from apps.ml.evaluation.evidence import read_evidence
 from apps.ml.experiments import tags
+from apps.ml.experiments.costs import costs_of, together
 from apps.ml.experiments.fingerprint import Fingerprint, dvc_digest
-from apps.ml.experiments.provenance import commit_of, dvc_experiment, environment_of
+from apps.ml.experiments.provenance import NO_COMMIT, commit_of, dvc_experiment, environment_of
 from apps.ml.experiments.run_content import FlatMetrics, flat_metrics, flat_parameters, stored_name
 from apps.ml.experiments.tracking import TrackingStore
 from apps.ml.files import read_json, rounded
@@ -32,6 +33,7 @@ JUDGED_SECTIONS = {"gates": tags.GATE, "guards": tags.GUARD, "policy": tags.POLI
 """Section of registration.json → prefix of the tags that repeat its verdicts."""
 
 RECORDS = ("dvc.lock", "dvc.yaml", "params.yaml")
+ON_TEST_ROWS = ("performance.", "fairness.")
 CONTEXT = {"train": "training", "validation": "validation", "test": "evaluation"}
 
 
@@ -40,14 +42,15 @@ def write_run(
 ) -> str:
     """Write a new run and return its id; what marks it as complete is written last."""
     facts = _facts(paths, parameters, fingerprint)
-    metrics = flat_metrics({name: read_json(paths.metric(name)) for name in METRICS[:-1]})
+    measured = flat_metrics({name: read_json(paths.metric(name)) for name in METRICS[:-1]})
+    metrics = together(measured, costs_of(paths))
     with _new_run(store, experiment_id, f"{parameters.model_training.estimator} {fingerprint.value[:8]}") as run_id:
-        _log_tags(store, run_id, facts | _undefined(metrics))
+        _log_tags(store, run_id, facts | _undefined(metrics) | _shown_by_mlflow(paths, parameters, facts))
         _log_parameters(store, run_id, flat_parameters(parameters))
         _log_inputs(store, run_id, paths)
         _log_documents(store, run_id, paths)
         model_id = _log_model(store, experiment_id, run_id, paths, facts)
-        _log_metrics(store, run_id, metrics.values, model_id)
+        _log_metrics(store, run_id, metrics.values, model_id, _test_rows(paths))
         store.client.set_tag(run_id, tags.MODEL, model_id)
     store.client.set_tag(run_id, tags.COMPLETE, "true")
     return run_id
@@ -100,6 +103,17 @@ def _facts(paths: ArtifactPaths, parameters: Parameters, fingerprint: Fingerprin
     }
 
 
+def _shown_by_mlflow(paths: ArtifactPaths, parameters: Parameters, facts: Mapping[str, str]) -> dict[str, str]:
+    """Tags under which MLflow's own pages look for what a run is: its description, commit and source."""
+    schema = read_schema(paths.processed)
+    said = (
+        f"{parameters.model_training.estimator.replace('_', ' ')} on {schema.title}, split {schema.split}. "
+        f"Everything about it: reports/report.html among the artifacts; evidence {facts[tags.EVIDENCE][:12]}."
+    )
+    commit = {tags.MLFLOW_COMMIT: facts[tags.COMMIT]} if facts[tags.COMMIT] != NO_COMMIT else {}
+    return {tags.MLFLOW_NOTE: said, tags.MLFLOW_SOURCE: "dvc repro", tags.MLFLOW_SOURCE_TYPE: "PROJECT", **commit}
+
+
 def _undefined(metrics: FlatMetrics) -> dict[str, str]:
     lines = "\n".join(f"{name}: {reason}" for name, reason in metrics.undefined.items())
     return {tags.UNDEFINED: tags.shortened(lines)} if lines else {}
@@ -121,13 +135,27 @@ def _log_parameters(store: TrackingStore, run_id: str, content: Mapping[str, str
         store.client.log_batch(run_id, params=part)
 
 
-def _log_metrics(store: TrackingStore, run_id: str, values: Mapping[str, float], model_id: str) -> None:
+def _log_metrics(
+    store: TrackingStore, run_id: str, values: Mapping[str, float], model_id: str, rows: tuple[str, str]
+) -> None:
+    """Log metrics as those of the model; what was measured on test rows is tied to these (name and digest) as well."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    entries = [Metric(name, value, now, 0, model_id=model_id, run_id=run_id) for name, value in values.items()]
+    name, digest = rows
+    entries = [
+        Metric(key, value, now, 0, model_id=model_id, run_id=run_id, dataset_name=name, dataset_digest=digest)
+        if key.startswith(ON_TEST_ROWS)
+        else Metric(key, value, now, 0, model_id=model_id, run_id=run_id)
+        for key, value in values.items()
+    ]
     for part in _parts(entries, METRICS_PER_BATCH):
         store.client.log_batch(run_id, metrics=part)
+
+
+def _test_rows(paths: ArtifactPaths) -> tuple[str, str]:
+    """Return name and digest under which the test rows are an input of the run."""
+    return f"{read_schema(paths.processed).dataset} test", dvc_digest(paths.processed / "test.parquet")
 
 
 def _log_inputs(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None:
@@ -141,6 +169,7 @@ def _log_inputs(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None
                 digest=dvc_digest(paths.processed / f"{split}.parquet"),
                 source_type="local",
                 source=json.dumps({"uri": f"{folder}/{split}.parquet", "source": schema.source_digest}),
+                schema=_columns(schema),
                 profile=json.dumps({"num_rows": schema.rows.get(split)}),
             ),
             [InputTag("mlflow.data.context", CONTEXT[split])],
@@ -148,6 +177,15 @@ def _log_inputs(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None
         for split in SPLITS
     ]
     store.client.log_inputs(run_id, inputs)
+
+
+def _columns(schema: ProcessedSchema) -> str:
+    """Return the feature columns as MLflow shows them."""
+    kinds = {"numeric": "double", "boolean": "boolean", "categorical": "string"}
+    columns = [
+        {"name": column.name, "type": kinds[column.kind], "required": not column.nullable} for column in schema.columns
+    ]
+    return json.dumps({"mlflow_colspec": columns})
 
 
 def _log_documents(store: TrackingStore, run_id: str, paths: ArtifactPaths) -> None:

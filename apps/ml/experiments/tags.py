@@ -48,6 +48,12 @@ ROLLED_BACK = "fairmind.rolled_back"
 HISTORY = "fairmind.champions"
 """On the registered model: the versions that were champion, oldest first, the present one last."""
 
+MLFLOW_NOTE = "mlflow.note.content"
+MLFLOW_COMMIT = "mlflow.source.git.commit"
+MLFLOW_SOURCE, MLFLOW_SOURCE_TYPE = "mlflow.source.name", "mlflow.source.type"
+PARENT = "mlflow.parentRunId"
+"""Names under which MLflow's own pages show what a run is, and below which other run they list it."""
+
 LONGEST_VALUE = 5000
 """Characters of a tag that every MLflow store accepts."""
 

@@ -88,6 +88,11 @@ def open_store() -> TrackingStore:
     return store
 
 
+def store_at(address: str) -> TrackingStore:
+    """Return the store at an address that is known to hold one, as the store of a clone."""
+    return TrackingStore(address, _client(address))
+
+
 @contextmanager
 def answering_store() -> Iterator[TrackingStore]:
     """Yield the store; what fails in its use is told as :func:`open_store` tells it."""

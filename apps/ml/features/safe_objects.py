@@ -1,8 +1,9 @@
 """Fitted objects in files that hold no code: only types on a list are loaded, equal objects give equal bytes.
 
-The format is skops, written canonically (:mod:`apps.ml.features.canonical_archive`). The list of types is short on
-purpose and does not grow with an upgrade of skops: a file that names anything else is refused before a part of it is
-built.
+The format is skops, written canonically (:mod:`apps.ml.features.canonical_archive`). Beside plain containers and
+numbers a file may hold the types that its reader names and no others: those of the transformer are listed here, those
+of an estimator in its entry of the catalogue. No list grows with an upgrade of skops: a file that names anything else
+is refused before a part of it is built.
 """
 
 import io
@@ -43,7 +44,7 @@ PLAIN_TYPES = (
     "numpy.random._generator.Generator",
     "numpy.random.mtrand.RandomState",
 )
-"""Containers and numbers of Python and NumPy."""
+"""Containers and numbers of Python and NumPy: types that any file may name."""
 
 TRANSFORMER_TYPES = (
     "apps.ml.features.transformer.FeatureTransformer",
@@ -55,34 +56,6 @@ TRANSFORMER_TYPES = (
     "apps.ml.features.category_pool.CategoryPool",
 )
 """The fitted parts of the feature transformer."""
-
-ESTIMATOR_TYPES = (
-    "_loss.CyHalfBinomialLoss",
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.ensemble._forest.RandomForestClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
-    "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.preprocessing._label.LabelEncoder",
-    "sklearn.tree._classes.DecisionTreeClassifier",
-)
-"""The estimators of the catalogue that scikit-learn fits, and the parts of them that check themselves."""
-
-TREE_TYPES = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-)
-"""Grown trees: scikit-learn follows the numbers in their nodes unchecked, so :mod:`.grown_trees` checks them here."""
-
-ALWAYS_ALLOWED = frozenset({*PLAIN_TYPES, *ESTIMATOR_TYPES})
-"""Types that any file may name."""
-
-ALLOWED_TYPES: tuple[str, ...] = (*TRANSFORMER_TYPES, *TREE_TYPES)
-"""Types that a file may name beside those of :data:`ALWAYS_ALLOWED`, unless the reader asks for fewer."""
-
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, OSError, RuntimeError, ValueError)
 """What reading a damaged archive raises; RuntimeError includes encryption, unknown compression and endless nesting."""
@@ -105,8 +78,8 @@ def object_bytes(obj: object) -> bytes:
     return canonical_archive(dumps(obj))
 
 
-def read_object(path: Path, allowed: Sequence[str] = ALLOWED_TYPES) -> object:
-    """Load an object if every type it names is in :data:`ALWAYS_ALLOWED` or in `allowed` (fully qualified names).
+def read_object(path: Path, allowed: Sequence[str]) -> object:
+    """Load an object if every type it names is in :data:`PLAIN_TYPES` or in `allowed` (fully qualified names).
 
     Raises
     ------
@@ -114,7 +87,7 @@ def read_object(path: Path, allowed: Sequence[str] = ALLOWED_TYPES) -> object:
         The file is missing, is not such an archive, is damaged, or names a type that is not allowed.
     """
     data, schema = _read_archive(path)
-    forbidden = sorted(set(_named_types(schema)) - ALWAYS_ALLOWED - set(allowed))
+    forbidden = sorted(set(_named_types(schema)) - {*PLAIN_TYPES, *allowed})
     if forbidden:
         raise BundleError(
             f"{path} holds types that are not allowed: {', '.join(forbidden)}. "
@@ -159,7 +132,7 @@ def _load(path: Path, data: bytes, allowed: Sequence[str]) -> tuple[object, bool
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        obj = loads(data, trusted=sorted({*ALWAYS_ALLOWED, *allowed}))
+        obj = loads(data, trusted=sorted({*PLAIN_TYPES, *allowed}))
         return obj, has_sound_trees(obj)
     except UntrustedTypesFoundException as error:
         raise BundleError(

@@ -7,6 +7,8 @@ from apps.ml.data.processed import UNKNOWN_GROUP, ProcessedSchema, ProcessedSpli
 from apps.ml.errors import ParameterError
 from apps.ml.features.tables import FeatureSchema
 from apps.ml.models.bundle import BundleInfo, MitigationInfo
+from apps.ml.models.calibration import method_for
+from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.models.group_input import GroupInput
 from apps.ml.models.mitigation import MITIGATIONS
 from apps.ml.models.training import TrainedModel, TrainingRows
@@ -76,7 +78,7 @@ def model_info(
         group=needed,
         mitigation=_mitigation(parameters.mitigation, trained),
         monotone=dict(parameters.monotone),
-        calibration=parameters.calibration.method,
+        calibration=method_for(ESTIMATORS[parameters.estimator], parameters.calibration, schema.task),
     )
 
 

@@ -21,6 +21,7 @@ from apps.ml.features.tables import TRANSFORMER_FILE
 from apps.ml.models import bundle_files, golden_rows
 from apps.ml.models.catalogue import STORED_TYPES
 from apps.ml.models.group_input import GroupInput
+from apps.ml.models.parts.mixture import DrawnMember
 from apps.ml.models.parts.part import Adjustment, ExplainedPart
 from apps.ml.models.parts.storage import read_part, write_part
 from apps.ml.models.scoring import scores_of
@@ -130,10 +131,16 @@ class ModelBundle:
 
     def encode(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the encoded features [n, k] of a typed frame with the columns of `info.columns`."""
-        X = self.transformer.transform(frame)
-        if self.info.group is None:
-            return X
-        return np.column_stack([X, self.info.group.codes(frame[self.info.group.column_name])])
+        X, group = self.transformer.transform(frame), self.info.group
+        return X if group is None else np.column_stack([X, group.codes(frame[group.column_name])])
+
+    def with_group(self, X: npt.NDArray[np.float64], groups: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Return features [n, k] of the transformer with the group's code behind them, where decisions need a group.
+
+        `groups`: data frame [n, attributes] of group names.
+        """
+        group = self.info.group
+        return X if group is None else np.column_stack([X, group.codes(groups[group.attribute])])
 
     def score_encoded(self, X: npt.NDArray[np.float64]) -> Scores:
         """Return [n] probabilities of the positive event, or predicted values, for encoded features [n, k]."""
@@ -249,11 +256,12 @@ def read_bundle(folder: Path, verify: bool = True) -> ModelBundle:
         a golden row gets another score.
     """
     bundle_files.check_manifest(folder)
+    estimator = read_part(folder, STORED_TYPES)
     bundle = ModelBundle(
         _read_info(folder),
         read_transformer(folder / TRANSFORMER_FILE),
-        read_part(folder, STORED_TYPES),
-        _read_adjustment(folder / ADJUSTMENT_FOLDER),
+        estimator,
+        _read_adjustment(folder / ADJUSTMENT_FOLDER, estimator),
     )
     if verify:
         golden_rows.check_golden(
@@ -300,13 +308,13 @@ def _read_info(folder: Path) -> BundleInfo:
         raise BundleError(f"{MODEL_FILE} lacks or has unknown fields: {error}. Train the model again.") from error
 
 
-def _read_adjustment(folder: Path) -> Adjustment | None:
+def _read_adjustment(folder: Path, estimator: Any) -> Adjustment | None:
     if not folder.exists():
         return None
     adjustment: Any = read_part(folder, STORED_TYPES)
     if not isinstance(adjustment, Adjustment):
         raise BundleError(f"{folder} holds a {type(adjustment).__name__}, no adjustment. Train the model again.")
-    return adjustment
+    return adjustment.bound_to(estimator) if isinstance(adjustment, DrawnMember) else adjustment
 
 
 def _decision_scores(bundle: ModelBundle, frame: pd.DataFrame) -> Scores | None:

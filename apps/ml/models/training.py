@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from apps.ml.data.processed import CLASSIFICATION, Task
 from apps.ml.errors import DataError, ParameterError
+from apps.ml.models.calibration import fit_calibrated
 from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.models.compatibility import require_compatible
 from apps.ml.models.fitting import Fit, Fitted, Report, Rows
@@ -104,7 +105,7 @@ def train(
         request = Fit(
             train_rows, validation_rows, parameters.seed, parameters.early_stopping, progress, task, directions
         )
-        return ESTIMATORS[parameters.estimator].fit(options, request)
+        return fit_calibrated(ESTIMATORS[parameters.estimator], options, request, parameters.calibration)
 
     request = _request(parameters, training, validation, fit, progress, task, group)
     mitigated = MITIGATIONS[parameters.mitigation.method].apply(request)
@@ -178,7 +179,8 @@ def _threshold(parameters: ModelTraining, mitigated: Mitigated, validation: Trai
     X = with_codes(validation) if getattr(mitigated.estimator, "takes_group", False) else validation.X
     scores = scores_of(mitigated.estimator, X)
     if mitigated.adjustment is not None:
-        scores = mitigated.adjustment.decision_scores(scores, with_codes(validation))
+        features = with_codes(validation) if mitigated.adjustment.needs_group else validation.X
+        scores = mitigated.adjustment.decision_scores(scores, features)
     return choose_threshold(parameters.threshold, np.asarray(validation.labels, dtype=np.int8), scores)
 
 

@@ -1,15 +1,18 @@
 """Options of the estimators, each beside the space in which tuning may search it.
 
-Adding an estimator: a class of options here, a field in :class:`Estimators`, and an entry in
-apps.ml.models.catalogue; a test holds the two to each other.
+Adding an estimator: a class of options here, a line in :data:`MEMBER_OPTIONS`, a field in :class:`Estimators`, and an
+entry in apps.ml.models.catalogue; a test holds them to each other.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from apps.ml.parameters.search import Choice, Range
 from apps.ml.parameters.values import Count, OpenShare, Positive, Section
+from apps.ml.validation_errors import describe_validation_errors, nearest_name
 
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
@@ -129,12 +132,48 @@ class MLPOptions(Section):
     epochs: Count = 60
 
 
+MEMBER_OPTIONS: Mapping[str, type[Section]] = MappingProxyType(
+    {
+        "logistic_regression": LogisticRegressionOptions,
+        "linear_regression": LinearRegressionOptions,
+        "linear_svm": LinearSVMOptions,
+        "svm": SVMOptions,
+        "naive_bayes": NaiveBayesOptions,
+        "random_forest": RandomForestOptions,
+        "extra_trees": ExtraTreesOptions,
+        "hist_gradient_boosting": HistGradientBoostingOptions,
+        "lightgbm": LightGBMOptions,
+        "xgboost": XGBoostOptions,
+        "explainable_boosting": ExplainableBoostingOptions,
+        "mlp": MLPOptions,
+    }
+)
+"""Estimators that can be members of an ensemble, which ensembles cannot, and their options."""
+
+
 class Member(Section):
     """One member of an ensemble: an estimator, its weight, and those of its options that differ from the defaults."""
 
     estimator: str
     weight: Positive = 1.0
     options: dict[str, Any] = {}
+
+    @property
+    def chosen(self) -> Section:
+        """The options of the estimator, defaults included."""
+        return MEMBER_OPTIONS[self.estimator].model_validate(self.options)
+
+    @model_validator(mode="after")
+    def _options_are_those_of_the_estimator(self) -> "Member":
+        if self.estimator not in MEMBER_OPTIONS:
+            hint = nearest_name(self.estimator, list(MEMBER_OPTIONS))
+            raise ValueError(f"an estimator that is no ensemble, and found '{self.estimator}'{hint}")
+        try:
+            self.chosen  # noqa: B018 (checks itself)
+        except ValidationError as error:
+            found = "; ".join(describe_validation_errors(error, MEMBER_OPTIONS[self.estimator]))
+            raise ValueError(f"options of {self.estimator}, and found {found}") from None
+        return self
 
 
 class VotingOptions(Section):

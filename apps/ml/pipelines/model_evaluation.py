@@ -1,8 +1,8 @@
 """Stage 4: measure the model on test rows, explain it, and render the documents from one evidence record.
 
-Reads artifacts/01_processed (schema, training and test rows), artifacts/02_features (encoded training rows) and
-artifacts/03_models/bundle; writes artifacts/04_predictions and everything evaluation puts under reports/. Knows nothing
-of gates: they judge what is written here.
+Reads artifacts/01_processed (schema, training and test rows, and of a mitigated model validation rows),
+artifacts/02_features (encoded training rows) and artifacts/03_models/bundle; writes artifacts/04_predictions and
+everything evaluation puts under reports/. Knows nothing of gates: they judge what is written here.
 """
 
 import shutil
@@ -13,10 +13,11 @@ import pandas as pd
 
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import GROUP, LABEL, ROW, ProcessedSplit, read_schema, read_split
+from apps.ml.evaluation.assessed_model import AssessedModel
 from apps.ml.evaluation.documents.model_card import render_model_card
 from apps.ml.evaluation.documents.rendering import render_documents
 from apps.ml.evaluation.evidence import assemble_evidence, write_evidence
-from apps.ml.evaluation.model_assessment import AssessedModel, Assessment, assess_model
+from apps.ml.evaluation.model_assessment import Assessment, assess_model
 from apps.ml.evaluation.plots.drawing import draw_all
 from apps.ml.evaluation.report import render_report
 from apps.ml.evaluation.statistics.counting.joint_counts_file import write_joint_counts
@@ -40,21 +41,24 @@ def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
 
 def _assessed(paths: ArtifactPaths, bundle: ModelBundle) -> AssessedModel:
     """Encode the test rows on the path that serves them: from the input columns through the bundle's transformer."""
-    test = read_split(paths.processed, "test")
+    test, training = read_split(paths.processed, "test"), read_split(paths.processed, "train")
+    features = read_features(paths.features, "train").to_numpy(dtype=np.float64)
     return AssessedModel(
         bundle=bundle,
         schema=read_schema(paths.processed),
         test=test,
         encoded=bundle.encode(test.inputs(bundle.info.columns)),
-        training=read_split(paths.processed, "train"),
-        encoded_training=read_features(paths.features, "train").to_numpy(dtype=np.float64),
+        training=training,
+        encoded_training=bundle.with_group(features, training.groups),
+        validation=None if bundle.info.mitigation is None else read_split(paths.processed, "validation"),
     )
 
 
 def _predictions(test: ProcessedSplit, assessment: Assessment) -> pd.DataFrame:
     groups = {GROUP + str(name): test.groups[name].to_numpy() for name in test.groups.columns}
-    own = {ROW: test.rows, LABEL: test.labels, "score": assessment.scores, "decision": assessment.decisions}
-    return pd.DataFrame(own | groups)
+    own = {ROW: test.rows, LABEL: test.labels, "score": assessment.scores}
+    decided = {} if assessment.decisions is None else {"decision": assessment.decisions}
+    return pd.DataFrame(own | decided | groups)
 
 
 def _write(paths: ArtifactPaths, test: ProcessedSplit, assessment: Assessment, evidence: dict[str, Any]) -> None:
@@ -68,7 +72,8 @@ def _write(paths: ArtifactPaths, test: ProcessedSplit, assessment: Assessment, e
     for folder in (paths.plots, paths.documents):
         shutil.rmtree(folder, ignore_errors=True)
     write_parquet(paths.predictions / "test.parquet", _predictions(test, assessment))
-    write_joint_counts(paths.counts, assessment.counts)
+    if assessment.counts is not None:
+        write_joint_counts(paths.counts, assessment.counts)
     for name in ("performance", "fairness", "explainability"):
         write_json(paths.metric(name), evidence[name])
     drawings.write(paths.plots)

@@ -123,6 +123,7 @@ def _fairness(parity: float | None) -> dict[str, Any]:
 def _facts() -> dict[str, Any]:
     """The parts of a record that nothing here measures: the layout is whole, the content as small as it can be."""
     return {
+        "task": "binary_classification",
         "subject": "model",
         "model": {
             "estimator": "logistic_regression",

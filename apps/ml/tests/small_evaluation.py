@@ -74,7 +74,12 @@ class EvaluatedRows:
 class LinearModel:
     """A logistic model that gives its own exact contributions."""
 
-    estimator = None
+    contributions_method = "native tree contributions, path-dependent"
+    contributions_output = "log-odds"
+
+    @property
+    def estimator(self) -> "LinearModel":
+        return self
 
     def __init__(self, weights: Sequence[float] = (1.5, 0.7, -0.4, -1.0), base: float = 0.2) -> None:
         self.weights, self.base = np.asarray(weights), base

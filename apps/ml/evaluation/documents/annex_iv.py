@@ -9,23 +9,47 @@ potentially discriminatory impacts, test logs and reports dated and signed; poin
 from collections.abc import Mapping
 from typing import Any
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents.markdown import Markdown, held_together, measured, rate, render_markdown, table
+from apps.ml.evaluation.documents.number_tables import (
+    comparisons_table,
+    groups_table,
+    performance_table,
+    undefined_comparisons,
+)
 from apps.ml.evaluation.documents.summary import limits
-from apps.ml.evaluation.documents.words import MAIN_COMPARISONS, NONE, PERFORMANCE, WORDS, count, spoken
+from apps.ml.evaluation.documents.words import (
+    MAIN_COMPARISONS,
+    NONE,
+    PERFORMANCE,
+    WORDS,
+    count,
+    favourable_words,
+    spoken,
+)
+from apps.ml.evaluation.record.layout import task_of
 from apps.ml.files import sha256_of_json
 
 GROUP_ACCURACY = ("accuracy", "true_positive_rate", "false_positive_rate", "positive_predictive_value")
-SECTIONS = ("performance", "fairness", "counts", "curves", "explainability", "truth", "gates")
+SECTIONS = ("performance", "fairness", "counts", "moments", "curves", "explainability", "truth", "gates")
 
 
 def render_annex_iv(record: Mapping[str, Any], dated: str | None = None) -> str:
     """Return points 2(g) and 3 as Markdown; `dated`: when it was signed, else left for the signer to fill."""
+    numbers = task_of(record) == REGRESSION
+    impacts, undefined = (comparisons_table, undefined_comparisons) if numbers else (_impacts, _undefined)
+    fairness = record["fairness"]
     return render_markdown(
         "eu_ai_act_annex_iv.md.j2",
         record,
-        performance=_performance(record),
-        impacts=[(spoken(name), _impacts(part), _undefined(part)) for name, part in record["fairness"].items()],
-        accuracy=[(spoken(name), _accuracy(record, name)) for name in record["fairness"]],
+        numbers=numbers,
+        favourable=favourable_words(record["decision"]["favourable"]),
+        performance=performance_table(record) if numbers else _performance(record),
+        impacts=[(spoken(name), impacts(part), undefined(part)) for name, part in fairness.items()],
+        accuracy=[
+            (spoken(name), groups_table(part) if numbers else _accuracy(record, name))
+            for name, part in fairness.items()
+        ],
         limits_judged=_judged(record),
         logs=_logs(record),
         limits=limits(record),
@@ -95,6 +119,6 @@ def _logs(record: Mapping[str, Any]) -> Markdown:
     rows += [
         (f"section {name} of the record", Markdown(f"`{sha256_of_json(record[name])}`"))
         for name in SECTIONS
-        if record[name]
+        if record.get(name)
     ]
     return table(("What", "sha256"), rows)

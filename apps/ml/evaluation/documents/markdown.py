@@ -25,6 +25,7 @@ def render_markdown(template: str, record: Mapping[str, Any], **content: Any) ->
     environment.filters |= {
         "measured": measured,
         "rate": rate,
+        "figured": figured,
         "held_together": held_together,
         "digest": digest,
         "percent": lambda value, digits=1: Markdown(words.percent(value, digits)),
@@ -45,6 +46,11 @@ def escape_markdown(value: Any) -> str:
 def measured(measurement: Mapping[str, Any]) -> Markdown:
     """Return value and interval of a measurement, or that it is undefined and why."""
     return _written(measurement, words.number(measurement["value"]), words.interval(measurement))
+
+
+def figured(measurement: Mapping[str, Any]) -> Markdown:
+    """Return value and interval of a number of any size, or that it is undefined and why."""
+    return _written(measurement, words.figure(measurement["value"]), words.figure_interval(measurement))
 
 
 def rate(measurement: Mapping[str, Any]) -> Markdown:

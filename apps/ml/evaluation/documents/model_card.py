@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.documents import words
 from apps.ml.evaluation.documents.markdown import Markdown, held_together, measured, rate, render_markdown, table
+from apps.ml.evaluation.documents.number_card import render_number_card
 from apps.ml.evaluation.documents.outcomes import is_weighted
 from apps.ml.evaluation.documents.summary import limits
+from apps.ml.evaluation.record.layout import task_of
 
 
 def render_model_card(record: Mapping[str, Any]) -> str:
@@ -24,6 +27,8 @@ def render_model_card(record: Mapping[str, Any]) -> str:
     """
     if record["model"] is None:
         raise BadInputError("a record of decisions alone has no model card. Render its other documents.")
+    if task_of(record) == REGRESSION:
+        return render_number_card(record)
     return render_markdown(
         "model_card.md.j2",
         record,

@@ -1,14 +1,27 @@
 """What a reader should see first: headline numbers and everything that limits them, found in the record."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.ml.evaluation.documents.words import COMPARISONS, PERFORMANCE, count, spoken
+from apps.ml.data.processed import REGRESSION
+from apps.ml.evaluation.documents.number_names import WITHOUT_UNIT
+from apps.ml.evaluation.documents.words import (
+    COMPARISONS,
+    NUMBER_COMPARISONS,
+    NUMBER_PERFORMANCE,
+    PERFORMANCE,
+    count,
+    spoken,
+)
+from apps.ml.evaluation.record.layout import task_of
 
 HEADLINE_PERFORMANCE = ("roc_auc", "accuracy", "calibration_error")
 HEADLINE_FAIRNESS = {"demographic_parity_ratio": min, "equal_opportunity_difference": max}
 """Comparison → which of the attributes' values is the worst."""
+
+NUMBER_HEADLINES = ("mean_absolute_error", "root_mean_squared_error", "r_squared")
+NUMBER_FAIRNESS = ("mean_error_difference", "largest_group_loss")
 
 LITTLE_FIT = 0.5
 """R² under which a local linear surrogate explains less than half of the score's variation around a row."""
@@ -29,7 +42,9 @@ class Headline:
 
 
 def headlines(record: Mapping[str, Any]) -> list[Headline]:
-    """Return ranking, accuracy and calibration, then the worst attribute of two comparisons."""
+    """Return ranking, accuracy and calibration, then the worst attribute of two comparisons; of numbers their errors."""
+    if task_of(record) == REGRESSION:
+        return _number_headlines(record)
     rows = "all rows with a label" if record["subject"] == "decisions" else "all test rows"
     found = [
         Headline(PERFORMANCE[name].name, PERFORMANCE[name].meaning, record["performance"][name], rows)
@@ -37,6 +52,20 @@ def headlines(record: Mapping[str, Any]) -> list[Headline]:
         if name in record["performance"]
     ]
     return found + [line for name in HEADLINE_FAIRNESS if (line := _worst(name, record["fairness"])) is not None]
+
+
+def _number_headlines(record: Mapping[str, Any]) -> list[Headline]:
+    found = [
+        Headline(NUMBER_PERFORMANCE[name].name, NUMBER_PERFORMANCE[name].meaning, record["performance"][name], where)
+        for name, where in zip(NUMBER_HEADLINES, _places(record), strict=True)
+    ]
+    fairness = record["fairness"]
+    return found + [line for name in NUMBER_FAIRNESS if (line := _worst(name, fairness, max)) is not None]
+
+
+def _places(record: Mapping[str, Any]) -> list[str]:
+    unit = record["decision"]["unit"]
+    return ["all test rows" + (f", in {unit}" if unit and name not in WITHOUT_UNIT else "") for name in NUMBER_HEADLINES]
 
 
 def limits(record: Mapping[str, Any]) -> list[str]:
@@ -54,23 +83,26 @@ def _source_limits(data: Mapping[str, Any]) -> Iterator[str]:
         yield "The rows were made up by a generator; they are no evidence about people."
 
 
-def _worst(name: str, fairness: Mapping[str, Any]) -> Headline | None:
+def _worst(
+    name: str, fairness: Mapping[str, Any], worse: Callable[..., str] | None = None
+) -> Headline | None:
+    words = {**COMPARISONS, **NUMBER_COMPARISONS}[name]
     values = {a: part[name] for a, part in fairness.items() if name in part}
     if not values:
         return None
     missing = [attribute for attribute, measured in values.items() if measured["value"] is None]
     defined = {attribute: measured for attribute, measured in values.items() if measured["value"] is not None}
     if not defined:
-        return Headline(COMPARISONS[name].name, COMPARISONS[name].meaning, values[missing[0]], spoken(missing[0]))
-    worst = HEADLINE_FAIRNESS[name](defined, key=lambda attribute: defined[attribute]["value"])
+        return Headline(words.name, words.meaning, values[missing[0]], spoken(missing[0]))
+    worst = (worse or HEADLINE_FAIRNESS[name])(defined, key=lambda attribute: defined[attribute]["value"])
     where = f"worst attribute: {spoken(worst)}"
     if missing:
         where += f"; undefined for {', '.join(map(spoken, missing))}"
-    return Headline(COMPARISONS[name].name, COMPARISONS[name].meaning, defined[worst], where)
+    return Headline(words.name, words.meaning, defined[worst], where)
 
 
 def _undefined_performance(record: Mapping[str, Any]) -> Iterator[str]:
-    for name, words in PERFORMANCE.items():
+    for name, words in {**PERFORMANCE, **NUMBER_PERFORMANCE}.items():
         reason = record["performance"].get(name, {}).get("undefined")
         if reason:
             yield f"{words.name} is undefined: {reason}."
@@ -93,7 +125,7 @@ def _listed(names: Sequence[str]) -> str:
 def _undefined_comparisons(part: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the comparisons without a value, by the reason why."""
     found: dict[str, list[str]] = {}
-    for metric, words in COMPARISONS.items():
+    for metric, words in {**COMPARISONS, **NUMBER_COMPARISONS}.items():
         reason = part.get(metric, {}).get("undefined")
         if reason:
             found.setdefault(reason, []).append(words.name)

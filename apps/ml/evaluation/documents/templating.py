@@ -20,6 +20,8 @@ def document_environment(**escaping: Any) -> "Environment":
     )
     environment.filters |= {
         "number": words.number,
+        "figure": words.figure,
+        "figure_interval": words.figure_interval,
         "percent": words.percent,
         "threshold": words.threshold,
         "count_of": words.count,

@@ -1,5 +1,6 @@
 """The words that every rendered document shares: names of measures, and how numbers are written."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,17 @@ from apps.ml.evaluation.documents.measure_names import (
     Words,
     rates,
 )
+from apps.ml.evaluation.documents.number_names import (
+    NUMBER_COMPARISON_KINDS,
+    NUMBER_COMPARISONS,
+    NUMBER_GROUPS,
+    NUMBER_INDIVIDUAL,
+    NUMBER_PERFORMANCE,
+    NUMBER_REFERENCE,
+    NUMBER_TRUTH,
+    NUMBER_WORDS,
+    favourable_words,
+)
 
 __all__ = [
     "COMPARISONS",
@@ -30,6 +42,14 @@ __all__ = [
     "INDIVIDUAL",
     "MAIN_COMPARISONS",
     "NONE",
+    "NUMBER_COMPARISONS",
+    "NUMBER_COMPARISON_KINDS",
+    "NUMBER_GROUPS",
+    "NUMBER_INDIVIDUAL",
+    "NUMBER_PERFORMANCE",
+    "NUMBER_REFERENCE",
+    "NUMBER_TRUTH",
+    "NUMBER_WORDS",
     "PERFORMANCE",
     "RATES",
     "REFERENCE_COMPARISONS",
@@ -38,6 +58,9 @@ __all__ = [
     "Words",
     "count",
     "estimator",
+    "favourable_words",
+    "figure",
+    "figure_interval",
     "interval",
     "number",
     "percent",
@@ -62,6 +85,20 @@ def number(value: float | None, digits: int = 3) -> str:
         return NONE
     text = f"{value:,.{digits}f}"
     return text.lstrip("-") if not float(text.replace(",", "")) else text.replace("-", "−")
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """Return a number of any size with `digits` significant digits, never as a power of ten; a dash for None."""
+    if value is None:
+        return NONE
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return number(value, min(12, max(0, digits - 1 - size)))
+
+
+def figure_interval(measured: Mapping[str, Any]) -> str:
+    """Return `[lower, upper]` of a measurement of any size, or nothing where it has no interval."""
+    lower, upper = measured.get("lower"), measured.get("upper")
+    return "" if lower is None or upper is None else f"[{figure(lower)}, {figure(upper)}]"
 
 
 def threshold(value: float) -> str:

@@ -5,7 +5,8 @@ Contribution
     exactly the model's output. They are SHAP values; the *method* names how they were computed and against which
     background, because path-dependent and interventional values differ.
 Output
-    The scale on which contributions add up: `log-odds` or `probability` of the positive event.
+    The scale on which contributions add up: `log-odds` or `probability` of the positive event, or the `value` of a
+    numeric label.
 Additivity
     Checked here for every explained row, against the score the model gives. Contributions that do not add up are
     undefined, with the reason, and are never shown.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.processed import AttributeSchema, ColumnSchema
+from apps.ml.data.processed import GROUP, AttributeSchema, ColumnSchema
 from apps.ml.errors import DataError
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.scored_model import FloatArray, IntArray
@@ -132,6 +132,16 @@ def carries_attribute(rule: DecisionRule, attributes: Iterable[AttributeSchema])
     """Return [columns], whether an input column carries a sensitive attribute."""
     carrying = {name for attribute in attributes for name in attribute.columns}
     return np.array([column.sensitive or column.name in carrying for column in rule.columns], dtype=np.bool_)
+
+
+def columns_telling(attribute: AttributeSchema, attributes: Iterable[AttributeSchema]) -> frozenset[str]:
+    """Return the names that input columns have which tell a person's group of an attribute.
+
+    These are the columns that the attribute is made of, and the group itself where decisions need it
+    (`fairmind:group:<attribute>`), of this attribute or of another that shares a column with it.
+    """
+    sharing = (one.name for one in attributes if one.name == attribute.name or {*one.columns} & {*attribute.columns})
+    return frozenset({*attribute.columns, GROUP + attribute.name, *(GROUP + name for name in sharing)})
 
 
 def _require_columns(rule: DecisionRule, frame: pd.DataFrame) -> None:

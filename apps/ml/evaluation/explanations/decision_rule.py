@@ -1,4 +1,4 @@
-"""The deployed decision rule, seen from its explanations: from a person's columns to a score and a decision.
+"""The deployed rule, seen from its explanations: from a person's columns to a score and a decision, or to a number.
 
 Explanations that look at behaviour, and not at the inside of an estimator, ask the rule that is served: encoding,
 threshold and, where there is one, mitigation included.
@@ -6,6 +6,7 @@ threshold and, where there is one, mitigation included.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,34 @@ import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.evaluation.statistics.shares.rates import Favourable
+
+
+Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
+
+
+class ScoringRule(Protocol):
+    """What gives every row a number: a decision rule, or a rule that predicts numbers."""
+
+    @property
+    def columns(self) -> tuple[ColumnSchema, ...]:
+        """The input columns, in order."""
+
+    @property
+    def score(self) -> Score:
+        """Typed frame [n, columns] → float64 [n]."""
+
+
+@dataclass(frozen=True)
+class NumberRule:
+    """What is served by a model that predicts numbers.
+
+    `columns`: the input columns, in order. `score`: typed frame [n, columns] → float64 [n], predictions in the label's
+    unit. `favourable`: whether a high (`positive`) or a low number is good for the person.
+    """
+
+    columns: tuple[ColumnSchema, ...]
+    score: Score
+    favourable: Favourable
 
 
 @dataclass(frozen=True)
@@ -25,7 +54,7 @@ class DecisionRule:
     """
 
     columns: tuple[ColumnSchema, ...]
-    score: Callable[[pd.DataFrame], npt.NDArray[np.float64]]
+    score: Score
     decide: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.int8]]
     favourable: Favourable
     threshold: float

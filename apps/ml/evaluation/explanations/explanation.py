@@ -18,7 +18,6 @@ from apps.ml.evaluation.explanations.contributions.lime_values import (
 from apps.ml.evaluation.explanations.contributions.shap_values import (
     Contributions,
     affordable_rows,
-    by_source_column,
     contributions_of,
 )
 from apps.ml.evaluation.explanations.scored_model import (
@@ -83,6 +82,8 @@ class Explanation:
         content: dict[str, Any] = {"method": found.method, "output": found.output}
         if found.additivity_error is not None and np.isfinite(found.additivity_error):
             content["additivity_error"] = found.additivity_error
+        if found.sampling_error is not None:
+            content["sampling_error"] = found.sampling_error
         if found.undefined is not None:
             content["undefined"] = found.undefined
         content["rows"] = len(self.positions) if found.is_defined else 0
@@ -110,12 +111,11 @@ def explain(model: ScoredModel, explained: ExplainedRows, parameters: ModelEvalu
     background = explained.training[
         sample_rows(len(explained.training), settings.background_rows, seed, BACKGROUND_ROWS)
     ]
-    wanted = affordable_rows(model.estimator, settings.global_rows)
+    wanted = affordable_rows(model.estimator, settings.global_rows, len(set(explained.feature_sources)))
     positions = sample_rows(n, wanted, seed, GLOBAL_ROWS)
     chosen = sample_rows(n, settings.local_rows, seed, LOCAL_ROWS)
     both = np.concatenate([positions, chosen])
-    encoded = contributions_of(model, explained.X[both], background, explained.feature_names)
-    found = by_source_column(encoded, explained.feature_sources)
+    found = contributions_of(model, explained.X[both], background, explained.feature_sources, seed)
     lime = LimeSettings(settings.lime_samples, settings.lime_repeats, seed)
     surrogates = surrogates_of(
         model.score_encoded, explained.X[chosen], background, explained.feature_names, explained.feature_sources, lime

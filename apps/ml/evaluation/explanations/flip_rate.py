@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.data.processed import AttributeSchema, is_unknown_group
-from apps.ml.evaluation.explanations.coded_rows import CodedRule, coded_rule
+from apps.ml.evaluation.explanations.coded_rows import CodedRule, coded_rule, columns_telling
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.reasons_given.score_gains import is_numeric, typical_values
 from apps.ml.evaluation.explanations.scored_model import FloatArray, sample_rows
@@ -39,9 +39,10 @@ def flip_rates(
 ) -> dict[str, Measurement]:
     """Measure per attribute the share of rows whose decision changes when their group is swapped for some other one.
 
-    The columns of the attribute that are inputs of the rule get what is typical of the other group (the most frequent
-    category, the median), all other columns stay; a row counts if at least one other group changes its decision. Rows
-    of an unknown group are left out. It is a direct effect: what the group brings about in other columns stays.
+    The columns of the attribute that are inputs of the rule, the group itself among them where decisions need it, get
+    what is typical of the other group (the most frequent category, the median), all other columns stay; a row counts if
+    at least one other group changes its decision. Rows of an unknown group are left out. It is a direct effect: what
+    the group brings about in other columns stays.
 
     Parameters
     ----------
@@ -67,7 +68,9 @@ def flip_rates(
     coded = coded_rule(rule, [frame])
     codes = coded.codes(frame)
     return {
-        attribute.name: _flip_rate(coded, codes, groups[attribute.name], attribute, confidence, seed)
+        attribute.name: _flip_rate(
+            coded, codes, groups[attribute.name], columns_telling(attribute, attributes), confidence, seed
+        )
         for attribute in attributes
     }
 
@@ -76,11 +79,11 @@ def _flip_rate(
     coded: CodedRule,
     codes: FloatArray,
     names: "pd.Series[str]",
-    attribute: AttributeSchema,
+    telling: frozenset[str],
     confidence: float,
     seed: int,
 ) -> Measurement:
-    inputs = [position for position, column in enumerate(coded.columns) if column.name in attribute.columns]
+    inputs = [position for position, column in enumerate(coded.columns) if column.name in telling]
     if not inputs:
         n = len(codes)
         return Measurement(0.0, n, 0.0, 0.0, confidence, BY_CONSTRUCTION, numerator=0, denominator=n)

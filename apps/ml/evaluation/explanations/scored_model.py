@@ -20,10 +20,14 @@ class ScoredModel(Protocol):
         """The fitted estimator behind the scores."""
 
     def score_encoded(self, X: FloatArray) -> FloatArray:
-        """Return the probability of the positive event per row of encoded features."""
+        """Return the probability of the positive event, or the predicted value, per row of encoded features."""
 
     def contributions(self, X: FloatArray) -> FloatArray | None:
-        """Return exact contributions in log-odds [n, k + 1], last column the base value, or None."""
+        """Return exact contributions [n, k + 1], last column the base value, or None.
+
+        The estimator then says how they were computed (`contributions_method`) and on which scale
+        (`contributions_output`).
+        """
 
 
 def sample_rows(available: int, wanted: int, seed: int, stream: int) -> IntArray:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.evaluation.explanations.decision_rule import DecisionRule
+from apps.ml.evaluation.explanations.decision_rule import ScoringRule
 from apps.ml.evaluation.explanations.scored_model import FloatArray, IntArray
 
 MOST_ROWS_AT_ONCE = 25_000
@@ -34,12 +34,12 @@ def typed_values(frame: pd.DataFrame, column: str, values: Sequence[float | str 
     return pd.array(listed, dtype=dtype)
 
 
-def scores_with(rule: DecisionRule, frame: pd.DataFrame, column: str, values: Any) -> FloatArray:
+def scores_with(rule: ScoringRule, frame: pd.DataFrame, column: str, values: Any) -> FloatArray:
     """Score rows again and again, each time with other values in one column.
 
     Parameters
     ----------
-    rule : DecisionRule
+    rule : ScoringRule
     frame : typed data frame [n, columns], left as it is
     column : the column whose values are replaced
     values : array [times × n] of the column's type
@@ -62,7 +62,7 @@ def scores_with(rule: DecisionRule, frame: pd.DataFrame, column: str, values: An
     return np.concatenate(parts).reshape(times, n) if parts else np.empty((0, n))
 
 
-def _scored(rule: DecisionRule, frame: pd.DataFrame, column: str, values: Any) -> FloatArray:
+def _scored(rule: ScoringRule, frame: pd.DataFrame, column: str, values: Any) -> FloatArray:
     repeated = frame.iloc[np.tile(np.arange(len(frame)), len(values) // len(frame))].reset_index(drop=True)
     repeated[column] = values
     return np.asarray(rule.score(repeated), dtype=np.float64)

@@ -116,14 +116,17 @@ def _legend(content: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], ch
 
     runs = [(content["runs"][entry["place"]]["label"], chosen[entry["place"]]) for entry in entries]
     hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": ""}
+    named = [
+        Line2D([], [], color=look.colour, marker=look.marker, linewidth=2.6, markersize=5.5, label=wrapped(name, 34, 1))
+        for name, look in runs
+    ]
     return [
-        *(Line2D([], [], color=look.colour, marker=look.marker, linewidth=2.6, markersize=5.5, label=wrapped(name, 34, 1))
-          for name, look in runs),
+        *named,
         Line2D([], [], color=MUTED, marker="o", linestyle="", label="filled: better or worse"),
         Line2D([], [], color=MUTED, label="hollow: no difference shown", **hollow),
         Line2D([], [], color=MUTED, linewidth=2.6, label="thick: interval of this difference"),
         Line2D([], [], color=MUTED, linewidth=0.9, label="thin: interval among all differences"),
-    ]  # fmt: skip
+    ]
 
 
 def _spoken(name: str, entry: Mapping[str, Any]) -> str:

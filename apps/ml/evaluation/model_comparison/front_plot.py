@@ -16,9 +16,9 @@ STANDINGS: Mapping[str, Mapping[str, Any]] = {
     "beaten": {"color": MUTED, "marker": "X", "markerfacecolor": MUTED},
 }
 MEANINGS = {
-    "optimal beyond noise": "no other run beats it, shown against each",
-    "optimal within noise": "no other run beats it on the estimates; noise could tell",
-    "beaten": "another run is at least as good in both",
+    "optimal beyond noise": "shown to be better than each other run in one of the two",
+    "optimal within noise": "no other run beats it on the estimates, which is not shown",
+    "beaten": "on the estimates another run is at least as good in both",
 }
 HEIGHT = 5.2
 

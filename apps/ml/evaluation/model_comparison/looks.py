@@ -20,6 +20,10 @@ COSTS = {
 """Metric → its name in words and its unit."""
 
 
+LARGE = 100.0
+"""From here on the fourth decimal of a metric says nothing."""
+
+
 class Look(NamedTuple):
     """Colour, dashes and marker of a run."""
 
@@ -64,12 +68,12 @@ def with_unit(path: str) -> str:
 
 
 def written(path: str, value: float | None) -> str:
-    """Return a metric's value as text: whole numbers for bytes and processors, milliseconds kept for times."""
+    """Return a metric as text: whole numbers for bytes, three digits for times, fewer decimals where it is large."""
     if value is None:
         return NONE
     if path in ("cost.bundle_bytes", "cost.fit_cpu_count"):
         return count(round(value))
-    return f"{value:.3g}" if path in COSTS else number(value, 4)
+    return f"{value:.3g}" if path in COSTS else number(value, 4 if abs(value) < LARGE else 1)
 
 
 def values_of(runs: Sequence[Mapping[str, Any]], path: str) -> list[Mapping[str, Any] | None]:

@@ -16,6 +16,9 @@ from apps.ml.evaluation.report import shown_picture
 TEMPLATES = Path(__file__).parent / "templates"
 MEASURED = ("performance.roc_auc", "performance.balanced_accuracy", "performance.calibration_error")
 COST_DRAWN = ("cost.fit_seconds", "cost.bundle_bytes", "cost.score_1000_rows_seconds")
+OF_NUMBERS = ("_error", "r_squared")
+"""How the performance of predicted numbers ends."""
+
 SHOWN_GAPS = (
     "demographic_parity_difference",
     "equal_opportunity_difference",
@@ -24,9 +27,12 @@ SHOWN_GAPS = (
     "accuracy_difference",
     "demographic_parity_ratio",
     "equalized_odds_difference",
-    "mean_difference",
+    "mean_prediction_difference",
+    "mean_error_difference",
+    "mean_absolute_error_difference",
+    "largest_group_loss",
 )
-"""How the names of an attribute's metrics end that the page shows; comparison.json holds all of them."""
+"""Of an attribute: what the page shows; comparison.json holds everything."""
 
 
 def draw_comparison(content: Mapping[str, Any]) -> tuple[Plot, ...]:
@@ -81,10 +87,13 @@ def metric_sections(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     others = [
         name
         for name in names
-        if name.startswith("performance.") and name.endswith("_error") and name not in performance
+        if name.startswith("performance.") and name.endswith(OF_NUMBERS) and name not in performance
     ]
-    gaps = [
-        name for name in names if name.startswith("fairness.") and name.count(".") == 2 and name.endswith(SHOWN_GAPS)
-    ]
-    sections = {"Performance and calibration": performance + others, "Fairness": gaps, "Cost": list(COSTS)}
+    sections = {"Performance and calibration": performance + others}
+    for name in names:
+        section, _, rest = name.partition(".")
+        attribute, _, measure = rest.rpartition(".")
+        if section == "fairness" and "." not in attribute and measure in SHOWN_GAPS:
+            sections.setdefault(f"Fairness: {words.spoken(attribute)}", []).append(name)
+    sections["Cost"] = list(COSTS)
     return {heading: [name for name in mine if name in names] for heading, mine in sections.items()}

@@ -97,7 +97,7 @@ def parameter_coordinate(name: str, values: Sequence[str | None]) -> Coordinate:
     if all(number is not None for number in numbers):
         known = [number for number in numbers if number is not None]
         scale = _scale(known)
-        places: tuple[Place, ...] = tuple((scale(each),) * 3 for each in known)  # type: ignore[misc]
+        places: tuple[Place, ...] = tuple((scale(each),) * 3 for each in known)
         ticks = tuple((scale(each), f"{each:g}") for each in _thinned(sorted(set(known))))
         return Coordinate(heading, places, ticks, is_metric=False)
     shown = [NOT_SET if value is None else value for value in values]
@@ -105,7 +105,7 @@ def parameter_coordinate(name: str, values: Sequence[str | None]) -> Coordinate:
     steps = {text: at / max(1, len(order) - 1) for at, text in enumerate(order)}
     return Coordinate(
         heading,
-        tuple((steps[text],) * 3 for text in shown),  # type: ignore[misc]
+        tuple((steps[text],) * 3 for text in shown),
         tuple((steps[text], wrapped(spoken(text), 16, 2)) for text in order),
         is_metric=False,
     )
@@ -187,7 +187,7 @@ def _legend(content: Mapping[str, Any], chosen: Sequence[Look]) -> list[Any]:
                label=wrapped(run["label"], 34, 1) + (" (baseline)" if at == content["baseline"] else ""))
         for at, (run, look) in enumerate(zip(content["runs"], chosen, strict=True))
     ]  # fmt: skip
-    return [*lines, Line2D([], [], color=FAINT, linewidth=3, label="bars beside an axis: intervals")]
+    return [*lines, Line2D([], [], color=FAINT, linewidth=3, label="beside dark axes (metrics): intervals")]
 
 
 def _spoken(run: Mapping[str, Any], metrics: Sequence[tuple[str, bool]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents.comparison_lines import main_lines
 from apps.ml.evaluation.plots.calibration import calibration_plot
 from apps.ml.evaluation.plots.comparisons import comparisons_plot
@@ -18,9 +19,13 @@ from apps.ml.evaluation.plots.effects import effects_plot
 from apps.ml.evaluation.plots.group_contributions import gap_shares_plot, importance_by_group_plot
 from apps.ml.evaluation.plots.group_curves import group_calibration_plot, threshold_plot
 from apps.ml.evaluation.plots.groups import rates_plot, scores_plot
-from apps.ml.evaluation.plots.permutation import permutation_plot
+from apps.ml.evaluation.plots.mitigation import mitigation_plot
+from apps.ml.evaluation.plots.number_groups import group_errors_plot, group_predictions_plot
+from apps.ml.evaluation.plots.numbers import errors_plot, predicted_and_observed_plot
+from apps.ml.evaluation.plots.permutation import number_panels, permutation_plot
 from apps.ml.evaluation.plots.style import Plot
-from apps.ml.evaluation.plots.tables import tables_of, to_csv
+from apps.ml.evaluation.plots.tables import number_tables_of, tables_of, to_csv
+from apps.ml.evaluation.record.layout import task_of
 from apps.ml.files import write_text, write_with
 
 
@@ -41,8 +46,32 @@ class Drawings:
 
 def draw_all(record: Mapping[str, Any]) -> Drawings:
     """Draw everything that the record holds: a record of decisions alone has no curves of scores."""
-    plots = (*_performance_plots(record), *_fairness_plots(record), *_explanation_plots(record))
+    mitigated = [mitigation_plot(record["mitigation"])] if record.get("mitigation") else []
+    if task_of(record) == REGRESSION:
+        plots = (*_number_plots(record), *mitigated, *_number_explanation_plots(record))
+        return Drawings(plots, number_tables_of(record))
+    plots = (*_performance_plots(record), *_fairness_plots(record), *mitigated, *_explanation_plots(record))
     return Drawings(plots, tables_of(record) if record["curves"].get("confusion") is not None else {})
+
+
+def _number_plots(record: Mapping[str, Any]) -> Iterator[Plot]:
+    yield predicted_and_observed_plot(record)
+    yield errors_plot(record)
+    for attribute in record["fairness"]:
+        yield group_errors_plot(attribute, record)
+        yield group_predictions_plot(attribute, record)
+
+
+def _number_explanation_plots(record: Mapping[str, Any]) -> Iterator[Plot]:
+    unit, explained = record["decision"]["unit"] or "unit of the label", record["explainability"]
+    behaviour, output = explained["behaviour"], unit if explained["output"] == "value" else explained["output"]
+    yield importance_plot(explained["importance"], output, _top(record))
+    yield beeswarm_plot({**explained, "output": output})
+    yield permutation_plot(behaviour["permutation"], _top(record), number_panels(unit))
+    yield effects_plot(behaviour["effects"], unit)
+    for attribute in record["fairness"]:
+        yield importance_by_group_plot(attribute, {**behaviour["importance_by_group"], "output": output})
+        yield gap_shares_plot(attribute, {**behaviour["gap_shares"], "output": output})
 
 
 def _performance_plots(record: Mapping[str, Any]) -> Iterator[Plot]:

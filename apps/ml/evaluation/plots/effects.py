@@ -36,14 +36,18 @@ SINGLE_ROW = "#bcc5cf"
 """Between the grid and the curves."""
 
 
-def effects_plot(effects: Mapping[str, Any]) -> Plot:
-    """Draw one panel per column with a common axis of scores.
+def effects_plot(effects: Mapping[str, Any], unit: str = "") -> Plot:
+    """Draw one panel per column with a common axis of scores, or of predicted numbers.
 
     Parameters
     ----------
     effects : mapping
         The section `behaviour.effects` of explainability.json.
+    unit : str
+        Of predicted numbers; probabilities need none.
     """
+    numbers = effects.get("output") == "value"
+    what = "prediction" if numbers else "score"
     columns: Mapping[str, Any] = effects["columns"]
     lines = max(1, -(-len(columns) // IN_A_LINE))
 
@@ -58,14 +62,15 @@ def effects_plot(effects: Mapping[str, Any]) -> Plot:
             _panel(axes, effect, effects["mean_score"])
             axes.set_title(wrapped(name, 30, 1))
         for line in panels:
-            line[0].set_ylabel("mean score")
-            shares_on_axis(line[0].yaxis)
-        figure.legend(handles=_legend(columns.values()), loc="outside lower center", ncols=3)
+            line[0].set_ylabel(f"mean prediction ({unit})" if numbers else "mean score")
+            if not numbers:
+                shares_on_axis(line[0].yaxis)
+        figure.legend(handles=_legend(columns.values(), what), loc="outside lower center", ncols=3)
 
-    described = "; ".join(f"{name}: {_spoken(effect)}" for name, effect in columns.items()) or "no column"
-    title = "Effect of single columns on the score"
+    described = "; ".join(f"{name}: {_spoken(effect, '.4g' if numbers else '.3f')}" for name, effect in columns.items()) or "no column"
     height = 1.0 + _height(list(columns.values()))
-    return draw("effects", title, f"Mean score by value. {described}.", height, paint, WIDE)
+    title = f"Effect of single columns on the {what}"
+    return draw("effects", title, f"Mean {what} by value. {described}.", height, paint, WIDE)
 
 
 def _panel(axes: "Axes", effect: Mapping[str, Any], mean: float) -> None:
@@ -129,13 +134,13 @@ def _number_ticks(axes: "Axes", whole: bool) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
-def _legend(effects: Any) -> list[Any]:
+def _legend(effects: Any, what: str) -> list[Any]:
     from matplotlib.lines import Line2D
 
     handles: list[Any] = [
         Line2D([], [], color=BLUE, linewidth=2.2, marker="o", markersize=5, label="partial dependence"),
         Line2D([], [], color=SINGLE_ROW, linewidth=1.2, label="single rows (ICE)"),
-        Line2D([], [], color=ORANGE, linewidth=1.8, linestyle="--", label="accumulated local effect + mean score"),
+        Line2D([], [], color=ORANGE, linewidth=1.8, linestyle="--", label=f"accumulated local effect + mean {what}"),
         Line2D([], [], color=MUTED, marker="|", linestyle="", markersize=9, label="values asked (ends of bins)"),
     ]
     if any("missing" in effect for effect in effects):
@@ -145,8 +150,8 @@ def _legend(effects: Any) -> list[Any]:
     return handles
 
 
-def _spoken(effect: Mapping[str, Any]) -> str:
+def _spoken(effect: Mapping[str, Any], written: str) -> str:
     if "undefined" in effect:
         return "undefined"
     means: Sequence[float] = effect["partial_dependence"]
-    return f"from {min(means):.3f} to {max(means):.3f}"
+    return f"from {min(means):{written}} to {max(means):{written}}"

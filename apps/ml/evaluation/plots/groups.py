@@ -55,7 +55,7 @@ def rates_plot(attribute: str, assessed: Mapping[str, Any], counts: Mapping[str,
     """
     groups = assessed["groups"]
     names = largest({name: group["n"] for name, group in groups.items()}, MOST_RATES)
-    labels = [_labelled(name, groups[name]["n"]) for name in names]
+    labels = [group_label(name, groups[name]["n"]) for name in names]
     overall = overall_rates(counts)
 
     def paint(figure: "Figure") -> None:
@@ -67,11 +67,11 @@ def rates_plot(attribute: str, assessed: Mapping[str, Any], counts: Mapping[str,
             axes.set_xlabel(unit, fontsize=9)
         panels[0].set_yticks(range(len(names)), labels)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+        figure.legend(handles=group_legend(), loc="outside lower center", ncols=3)
 
     described = "; ".join(f"{name}: {_spoken(groups[name].get('selection_rate'))}" for name in names)
     title = f"Rates by group: {wrapped(spoken(attribute), 60, 1)}{left_out(len(names), len(groups))}"
-    height = 1.9 + _line_height(labels, 0.42) * max(2, len(names))
+    height = 1.9 + label_height(labels, 0.42) * max(2, len(names))
     return draw(f"rates_{attribute}", title, f"Selection rate by group. {described}.", height, paint, WIDE)
 
 
@@ -80,7 +80,7 @@ def scores_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
     parts, decision = record["curves"]["by_group"][attribute], record["decision"]
     rows = {name: sum(part["scores"]["counts"]) for name, part in parts.items()}
     names = largest(rows, MOST_SCORES)
-    labels = [_labelled(name, rows[name]) for name in names]
+    labels = [group_label(name, rows[name]) for name in names]
 
     def paint(figure: "Figure") -> None:
         axes = figure.add_subplot(xlim=(0, 1), xlabel=f"score: predicted probability of “{decision['positive_name']}”")
@@ -101,7 +101,7 @@ def scores_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
 
     described = "; ".join(f"{name}: {_median(parts[name]['scores'])}" for name in names)
     title = f"Scores by group: {wrapped(spoken(attribute), 60, 1)}{left_out(len(names), len(parts))}"
-    height = 1.7 + _line_height(labels, 0.6) * max(2, len(names))
+    height = 1.7 + label_height(labels, 0.6) * max(2, len(names))
     return draw(f"scores_{attribute}", title, f"Distribution of scores by group. {described}.", height, paint)
 
 
@@ -124,6 +124,11 @@ def _rate_panel(axes: "Axes", groups: Sequence[Mapping[str, Any]], metric: str, 
     axes.set(xlim=(-0.03, 1.03))
     axes.set_xticks([0, 0.5, 1])
     shares_on_axis(axes.xaxis)
+    measured_panel(axes, groups, metric, overall)
+
+
+def measured_panel(axes: "Axes", groups: Sequence[Mapping[str, Any]], metric: str, overall: float | None) -> None:
+    """Draw one measure of each group with its interval, one below the other, and that of all rows as a line."""
     axes.tick_params(axis="y", length=0)
     if overall is not None:
         axes.axvline(overall, color=ORANGE, linestyle="--", linewidth=1.3)
@@ -137,7 +142,8 @@ def _rate_panel(axes: "Axes", groups: Sequence[Mapping[str, Any]], metric: str, 
              markersize=6.5)  # fmt: skip
 
 
-def _legend() -> list[Any]:
+def group_legend() -> list[Any]:
+    """Return what dots, hollow dots and the dashed line mean."""
     from matplotlib.lines import Line2D
 
     hollow: dict[str, Any] = {"color": MUTED, "marker": "s", "markerfacecolor": "white", "linewidth": 1.8}
@@ -159,11 +165,12 @@ def _ridge(axes: "Axes", position: int, scores: Mapping[str, Any]) -> None:
     axes.stairs(heights, edges, baseline=position, color=BLUE, linewidth=1.1)
 
 
-def _labelled(name: str, rows: int) -> str:
+def group_label(name: str, rows: int) -> str:
+    """Return a group's name, broken over lines, with its rows below."""
     return f"{wrapped(name, 26, 2)}\nn = {rows:,}"
 
 
-def _line_height(labels: Sequence[str], least: float) -> float:
+def label_height(labels: Sequence[str], least: float) -> float:
     """Return inches per group so that labels of several lines do not touch."""
     lines = max((label.count("\n") + 1 for label in labels), default=1)
     return max(least, 0.12 + 0.165 * lines)

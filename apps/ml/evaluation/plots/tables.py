@@ -10,6 +10,7 @@ DIGITS = 6
 """Significant digits of the numbers in a table."""
 
 ROC, PRECISION_RECALL, CALIBRATION, CONFUSION = "roc.csv", "precision_recall.csv", "calibration.csv", "confusion.csv"
+ERRORS = "errors.csv"
 
 
 def tables_of(record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -23,6 +24,13 @@ def tables_of(record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         CALIBRATION: bins.rename(columns={"share": "observed_share", "n": "rows"}),
         CONFUSION: confusion_table(curves["confusion"], decision["positive_name"], decision["negative_name"]),
     }
+
+
+def number_tables_of(record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the tables of predicted numbers by file name; without rows where bins are too small."""
+    columns = ["mean_prediction", "mean_label", "mean_error", "lower", "upper", "n"]
+    bins = pd.DataFrame(record["curves"]["errors_by_prediction"], columns=columns)
+    return {ERRORS: bins.rename(columns={"n": "rows"})}
 
 
 def confusion_table(counts: Any, positive_name: str, negative_name: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from apps.ml.data.processed import CLASSIFICATION
 from apps.ml.evaluation.record.record_file import require_layout, signed
 from apps.ml.evaluation.statistics.shares.rates import Favourable
 
@@ -78,6 +79,7 @@ def assemble_audit_evidence(audit: AuditFindings) -> dict[str, Any]:
         A part does not have the layout.
     """
     content: dict[str, Any] = {
+        "task": CLASSIFICATION,
         "subject": "decisions",
         "model": None,
         "decision": {
@@ -99,6 +101,7 @@ def assemble_audit_evidence(audit: AuditFindings) -> dict[str, Any]:
         "local_explanations": [],
         "truth": {},
         "gates": audit.gates,
+        "mitigation": None,
     }
     record = signed(content)
     require_layout(record)

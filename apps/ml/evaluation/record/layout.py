@@ -1,40 +1,48 @@
-"""The layout of the evidence record, format 2, as frozen types.
+"""The layout of the evidence record, format 3, as frozen types.
 
 What is fixed is typed strictly: an unknown key is an error. Sections whose keys grow with what is measured
-(:class:`OpenPart` and mappings of `Found`) hold measurements, plain values, and lists and mappings of them.
+(:class:`OpenPart` and mappings of `Found`) hold measurements, plain values, and lists and mappings of them. A record
+is about decisions (:class:`DecisionRecord`) or about predicted numbers (:class:`NumberRecord`); its `task` says which.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from apps.ml.evaluation.record.found import FINITE, Found, Measured
+from apps.ml.data.processed import CLASSIFICATION, REGRESSION, Task
+from apps.ml.evaluation.record.found import Found, Measured
+from apps.ml.evaluation.record.numbers import GroupMoments, NumberCurves, NumberPerformance, PredictedNumber
+from apps.ml.evaluation.record.parts import Digest, OpenPart, Part, Whole
 from apps.ml.evaluation.record.reasons import Reasons
 
-FORMAT = 2
+FORMAT = 3
 """Number of the layout. A new number comes with a line in docs/ml/evidence.md that says what changed."""
 
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Whole = Annotated[int, Field(ge=0)]
+READ_FORMATS = (2, 3)
+"""Formats whose records are read; one of format 2 is always about decisions."""
+
 Block = Annotated[list[Annotated[list[Whole], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)]
 Weights = list[list[list[Annotated[float, Field(ge=0)]]]]
 
 
-class Part(BaseModel):
-    """A part with these keys and no other."""
+class ModelMitigation(Part):
+    """What was done about gaps between groups when the model was trained, and what that found."""
 
-    model_config = FINITE | ConfigDict(extra="forbid")
-
-
-class OpenPart(BaseModel):
-    """A part with these keys and further ones of open content."""
-
-    model_config = FINITE | ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Found] = Field(init=False)
+    method: str
+    attribute: str
+    constraint: str
+    tolerance: float
+    estimates_sensitive: bool
+    found: dict[str, Found]
 
 
 class Model(Part):
-    """The model that was evaluated; `bundle_sha256` is over the manifest that holds the sha256 of every file in it."""
+    """The model that was evaluated; `bundle_sha256` is over the manifest that holds the sha256 of every file in it.
+
+    `monotone`: input column → direction in which the score may move with it. `calibration`: how scores were calibrated.
+    Both are null, as `mitigation` is, where nothing was done; records of format 2 do not tell.
+    """
 
     estimator: str
     rounds: Whole | None
@@ -43,6 +51,9 @@ class Model(Part):
     input_columns: list[str]
     encoded_features: Whole
     bundle_sha256: Digest
+    mitigation: ModelMitigation | None = None
+    monotone: dict[str, str] | None = None
+    calibration: str | None = None
 
 
 class Decision(Part):
@@ -229,25 +240,32 @@ class LocalExplanation(OpenPart):
 
 
 class Record(Part):
-    """The evidence record of one model version, or of the decisions in one file."""
+    """The evidence record of one model version, or of the decisions in one file.
 
-    format: Literal[2]
+    `mitigation`: what the constraint of a mitigation came to on rows, null where nothing was measured of one.
+    """
+
+    format: Literal[2, 3]
     digest: Digest
+    task: Task = CLASSIFICATION
     subject: Literal["model", "decisions"]
     model: Model | None
-    decision: Decision
     data: Data
     policy: Policy | None
     parameters: MeasuringParameters
     inference: Inference
-    performance: Performance
     fairness: dict[str, AttributeFairness]
-    counts: dict[str, Counts]
-    curves: dict[str, Found]
     explainability: Explainability | NotExplained
     local_explanations: list[LocalExplanation]
     truth: dict[str, AgainstTruth]
     gates: dict[str, Found] | None
+    mitigation: dict[str, Found] | None = None
+
+    @model_validator(mode="after")
+    def _a_new_format_names_its_task(self) -> "Record":
+        if (self.format == FORMAT) != ("task" in self.model_fields_set):
+            raise ValueError(f"a record names its task from format {FORMAT} on")
+        return self
 
     @model_validator(mode="after")
     def _subject_has_its_parts(self) -> "Record":
@@ -263,23 +281,81 @@ class Record(Part):
         return self
 
     @model_validator(mode="after")
-    def _model_cards_can_be_written(self) -> "Record":
-        needed = {"performance.rows": self.performance.rows, "parameters.explanations": self.parameters.explanations}
-        lacking = [name for name, part in needed.items() if part is None]
-        if self.subject == "model" and lacking:
-            raise ValueError(f"a record about model needs {', '.join(lacking)}")
+    def _documents_can_be_written(self) -> "Record":
+        if self.subject == "model" and self.parameters.explanations is None:
+            raise ValueError("a record about model needs parameters.explanations")
+        return self
+
+
+class DecisionRecord(Record):
+    """A record about decisions."""
+
+    task: Literal["binary_classification"] = CLASSIFICATION
+    decision: Decision
+    performance: Performance
+    counts: dict[str, Counts]
+    curves: dict[str, Found]
+
+    @model_validator(mode="after")
+    def _model_cards_can_be_written(self) -> "DecisionRecord":
+        if self.subject == "model" and self.performance.rows is None:
+            raise ValueError("a record about model needs performance.rows")
         return self
 
     @model_validator(mode="after")
-    def _rates_and_counts_agree(self) -> "Record":
-        declared = {attribute.name for attribute in self.data.attributes}
-        if len(declared) != len(self.data.attributes) or not declared == self.fairness.keys() == self.counts.keys():
-            raise ValueError("data, fairness and counts speak of different attributes, or of one twice")
+    def _rates_and_counts_agree(self) -> "DecisionRecord":
+        _require_same_attributes(self, self.counts, "counts")
         for attribute, counts in self.counts.items():
             rows = {name: sum(map(sum, block)) for name, block in zip(counts.groups, counts.counts, strict=True)}
-            told = {name: group.n for name, group in self.fairness[attribute].groups.items()}
-            if len(rows) != len(counts.groups) or rows != told:
-                raise ValueError(f"counts and fairness of '{attribute}' differ in groups or in their rows")
+            _require_same_rows(self, attribute, rows, counts.groups, "counts")
         if len({sum(sum(map(sum, block)) for block in counts.counts) for counts in self.counts.values()}) > 1:
             raise ValueError("the attributes count different numbers of rows")
         return self
+
+
+class NumberRecord(Record):
+    """A record about predicted numbers: without counts of decisions, with moments of predictions, labels and errors."""
+
+    format: Literal[3]
+    task: Literal["regression"]
+    subject: Literal["model"]
+    decision: PredictedNumber
+    performance: NumberPerformance
+    counts: Annotated[dict[str, Found], Field(max_length=0)]
+    moments: dict[str, GroupMoments]
+    curves: NumberCurves
+
+    @model_validator(mode="after")
+    def _means_and_moments_agree(self) -> "NumberRecord":
+        _require_same_attributes(self, self.moments, "moments")
+        for attribute, moments in self.moments.items():
+            rows = dict(zip(moments.groups, moments.n, strict=True))
+            _require_same_rows(self, attribute, rows, moments.groups, "moments")
+        if len({sum(moments.n) for moments in self.moments.values()}) > 1:
+            raise ValueError("the attributes have moments of different numbers of rows")
+        return self
+
+
+def task_of(record: Mapping[str, Any]) -> Task:
+    """Return what a record is about; one of format 2 does not say so and is about decisions."""
+    return REGRESSION if record.get("task") == REGRESSION else CLASSIFICATION
+
+
+def layout_of(record: Mapping[str, Any]) -> type[Record]:
+    """Return the layout that a record must have."""
+    return NumberRecord if task_of(record) == REGRESSION else DecisionRecord
+
+
+def _require_same_attributes(record: Record, counted: Mapping[str, Any], name: str) -> None:
+    declared = {attribute.name for attribute in record.data.attributes}
+    distinct = len(declared) == len(record.data.attributes)
+    if not distinct or not declared == record.fairness.keys() == counted.keys():
+        raise ValueError(f"data, fairness and {name} speak of different attributes, or of one twice")
+
+
+def _require_same_rows(
+    record: Record, attribute: str, rows: Mapping[str, int], groups: list[str], name: str
+) -> None:
+    told = {group: found.n for group, found in record.fairness[attribute].groups.items()}
+    if len(rows) != len(groups) or rows != told:
+        raise ValueError(f"{name} and fairness of '{attribute}' differ in groups or in their rows")

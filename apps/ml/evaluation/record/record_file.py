@@ -8,17 +8,17 @@ from pydantic import ValidationError
 
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.record.found import KINDS
-from apps.ml.evaluation.record.layout import FORMAT, Record
+from apps.ml.evaluation.record.layout import FORMAT, READ_FORMATS, layout_of
 from apps.ml.files import read_json, rounded, sha256_of_json, write_json
 
 MOST_NAMED = 5
 """Places that one message names at most."""
 
 
-def signed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content as it will be read back, with the number of the format and the digest in front."""
-    body = rounded({"format": FORMAT, **{k: v for k, v in content.items() if k not in ("format", "digest")}})
-    return {"format": FORMAT, "digest": sha256_of_json(body), **body}
+def signed(content: Mapping[str, Any], number: int = FORMAT) -> dict[str, Any]:
+    """Return the content as it will be read back, with the `number` of the format and the digest in front."""
+    body = rounded({"format": number, **{k: v for k, v in content.items() if k not in ("format", "digest")}})
+    return {"format": number, "digest": sha256_of_json(body), **body}
 
 
 def require_layout(record: Mapping[str, Any]) -> None:
@@ -30,19 +30,20 @@ def require_layout(record: Mapping[str, Any]) -> None:
         A key is missing, unknown or of another type; the message names where, and never what stands there.
     """
     try:
-        Record.model_validate(dict(record))
+        layout_of(record).model_validate(dict(record))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         named = "; ".join(f"{_place(finding['loc'])}: {finding['msg']}" for finding in found[:MOST_NAMED])
+        number = record.get("format") if record.get("format") in READ_FORMATS else FORMAT
         more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         raise BadInputError(
-            f"the evidence record does not have the layout of format {FORMAT}: {named}{more}. "
+            f"the evidence record does not have the layout of format {number}: {named}{more}. "
             "Compare it with docs/contracts/evidence.schema.json and write it anew."
         ) from None
 
 
 def verify(record: Mapping[str, Any], name: str = "the record") -> None:
-    """Check format, digest and layout of a record; `name` is what errors call it.
+    """Check format, digest and layout of a record, also of format 2; `name` is what errors call it.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def verify(record: Mapping[str, Any], name: str = "the record") -> None:
 
 
 def write_evidence(path: Path, record: Mapping[str, Any]) -> None:
-    """Check digest and layout of the record, then write it, whole or not at all.
+    """Check digest and layout of the record, then write it, whole or not at all; always in the present format.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def read_evidence(path: Path) -> dict[str, Any]:
 
 
 def _require_format(record: Mapping[str, Any], name: str) -> None:
-    if record.get("format") == FORMAT:
+    if record.get("format") in READ_FORMATS:
         return
     if record.get("format") == 1:
         raise BadInputError(
@@ -93,7 +94,7 @@ def _require_format(record: Mapping[str, Any], name: str) -> None:
 
 
 def _require_digest(record: Mapping[str, Any], name: str) -> None:
-    if signed(record)["digest"] != record.get("digest"):
+    if signed(record, record["format"])["digest"] != record.get("digest"):
         raise BadInputError(f"{name} does not match its digest: it was changed. Run `dvc repro` to write it anew.")
 
 

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from apps.ml.errors import BundleError
 from apps.ml.files import write_text
+from apps.ml.models.parts.lightgbm_text import check_text
+from apps.ml.models.parts.numbers import read_text
 from apps.ml.models.parts.part import ReadPart, WritePart
 
 Matrix = npt.NDArray[np.float64]
@@ -26,6 +28,7 @@ class BoostedTrees:
     def __init__(self, text: str) -> None:
         import lightgbm
 
+        self._head = check_text(text)
         try:
             self._booster: Any = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
@@ -38,7 +41,7 @@ class BoostedTrees:
     @property
     def n_features_in_(self) -> int:
         """Number of encoded features that the trees expect."""
-        return int(self._booster.num_feature())
+        return self._head.features
 
     @property
     def classes_(self) -> npt.NDArray[np.int64]:
@@ -48,12 +51,16 @@ class BoostedTrees:
     @property
     def rounds(self) -> int:
         """Number of trees."""
-        return int(self._booster.num_trees())
+        return self._head.trees
 
     @property
     def contributions_output(self) -> str:
         """`log-odds` for a binary label, `value` for a numeric one."""
-        return "value" if "objective=regression" in self._text else "log-odds"
+        return self._head.output
+
+    def log_odds(self, X: npt.ArrayLike) -> Matrix:
+        """Return float64 [n]: the sum over the trees, log-odds of label 1 or the predicted value."""
+        return np.asarray(self._booster.predict(_matrix(X), raw_score=True, num_threads=1), dtype=np.float64)
 
     def score(self, X: npt.ArrayLike) -> Matrix:
         """Return [n] probabilities of label 1, or predicted values."""
@@ -65,9 +72,9 @@ class BoostedTrees:
         return np.column_stack([1.0 - positive, positive])
 
     def contributions(self, X: npt.ArrayLike) -> Matrix:
-        """Return [n, k + 1] exact Shapley contributions in log-odds; the last column is the base value.
+        """Return [n, k + 1] exact Shapley contributions in log-odds or values; the last column is the base value.
 
-        Each row sums to the log-odds of its score.
+        Each row sums to its log-odds or value.
 
         References
         ----------
@@ -82,7 +89,7 @@ class BoostedTrees:
     @classmethod
     def read(cls, folder: Path, read_part: ReadPart) -> Self:  # noqa: ARG003 (holds no part)
         """Read LightGBM's native text."""
-        return cls((folder / BOOSTER_FILE).read_text(encoding="utf-8"))
+        return cls(read_text(folder / BOOSTER_FILE))
 
 
 def _matrix(X: npt.ArrayLike) -> Matrix:

@@ -12,14 +12,42 @@ from typing import Any
 
 from apps.ml.errors import BundleError
 from apps.ml.features.safe_objects import read_object, write_object
-from apps.ml.models.bundle_files import read_exact_json, write_exact_json
+from apps.ml.models.bundle_files import write_exact_json
+from apps.ml.models.parts.additive_model import AdditiveModel
 from apps.ml.models.parts.boosted_trees import BOOSTER_FILE, BoostedTrees
+from apps.ml.models.parts.calibrated import Calibrated
+from apps.ml.models.parts.constant import Constant
+from apps.ml.models.parts.correlation_removed import CorrelationRemoved
+from apps.ml.models.parts.group_thresholds import GroupThresholds
+from apps.ml.models.parts.mixture import DrawnMember, Mixture
+from apps.ml.models.parts.numbers import read_checked
+from apps.ml.models.parts.stacking import Stacking
+from apps.ml.models.parts.threshold_mixture import ThresholdMixture
+from apps.ml.models.parts.voting import Voting
+from apps.ml.models.parts.xgboost_trees import XGBoostTrees
 
 ESTIMATOR_FILE = "estimator.skops"
 PART_FILE = "part.json"
 
-OWN_PARTS: Mapping[str, Any] = MappingProxyType({})
-"""Kind → class of every part of our own that `part.json` may name."""
+DEEPEST = 6
+"""Folders below the outermost one that parts may reach; a mitigated, calibrated ensemble reaches four."""
+
+OWN_PARTS: Mapping[str, Any] = MappingProxyType(
+    {
+        AdditiveModel.kind: AdditiveModel,
+        Calibrated.kind: Calibrated,
+        Constant.kind: Constant,
+        CorrelationRemoved.kind: CorrelationRemoved,
+        DrawnMember.kind: DrawnMember,
+        GroupThresholds.kind: GroupThresholds,
+        Mixture.kind: Mixture,
+        Stacking.kind: Stacking,
+        ThresholdMixture.kind: ThresholdMixture,
+        Voting.kind: Voting,
+        XGBoostTrees.kind: XGBoostTrees,
+    }
+)
+"""Kind → class of every part of our own that `part.json` may name. A new kind: its import and its line."""
 
 
 def write_part(folder: Path, part: Any) -> None:
@@ -34,27 +62,32 @@ def write_part(folder: Path, part: Any) -> None:
         write_object(folder / ESTIMATOR_FILE, part)
 
 
-def read_part(folder: Path, stored_types: Sequence[str]) -> Any:
+def read_part(folder: Path, stored_types: Sequence[str], depth: int = 0) -> Any:
     """Read what :func:`write_part` wrote.
 
     Parameters
     ----------
     stored_types
         The types that a file of scikit-learn's may hold.
+    depth
+        How many parts this one lies inside.
 
     Raises
     ------
     BundleError
-        The folder holds no part, a kind or type that is not on the list, or damaged files.
+        The folder holds no part, a kind or type that is not on the list, damaged files or numbers that cannot be, or
+        parts lie more than :data:`DEEPEST` deep.
     """
+    if depth > DEEPEST:
+        raise BundleError(f"{folder} lies more than {DEEPEST} parts deep. Train the model again.")
 
     def read_inner(inner: Path) -> Any:
-        return read_part(inner, stored_types)
+        return read_part(inner, stored_types, depth + 1)
 
-    if (folder / BOOSTER_FILE).exists():
-        return BoostedTrees.read(folder, read_inner)
     if (folder / PART_FILE).exists():
         return _own_part(folder).read(folder, read_inner)
+    if (folder / BOOSTER_FILE).exists():
+        return BoostedTrees.read(folder, read_inner)
     if (folder / ESTIMATOR_FILE).exists():
         return _of_scikit_learn(folder / ESTIMATOR_FILE, stored_types)
     raise BundleError(
@@ -63,8 +96,7 @@ def read_part(folder: Path, stored_types: Sequence[str]) -> Any:
 
 
 def _own_part(folder: Path) -> Any:
-    content = read_exact_json(folder / PART_FILE)
-    kind = content.get("kind") if isinstance(content, dict) else None
+    kind = read_checked(folder / PART_FILE, ("kind",))["kind"]
     if not isinstance(kind, str) or kind not in OWN_PARTS:
         raise BundleError(
             f"{folder / PART_FILE} names the unknown kind '{kind}'. Use the version of FairMind that wrote it, or "

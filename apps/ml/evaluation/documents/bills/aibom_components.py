@@ -11,7 +11,7 @@ from apps.ml.evaluation.documents.bills.aibom_controls import (
     state_of_measurements,
 )
 from apps.ml.evaluation.documents.bills.aibom_risks import FOUR_FIFTHS, is_reviewed, moment, risks, severity
-from apps.ml.evaluation.documents.words import COMPARISONS, estimator, spoken
+from apps.ml.evaluation.documents.words import COMPARISONS, NUMBER_COMPARISONS, estimator, spoken
 
 COMPONENTS = {
     "data": ("dataset", [], ["model", "evaluation"]),
@@ -133,7 +133,7 @@ def _no_coverage() -> dict[str, Any]:
 def _metrics(record: Mapping[str, Any], facts: Facts) -> Iterator[dict[str, Any]]:
     state, _ = state_of_measurements(record, facts)
     for attribute, part in record["fairness"].items():
-        for name in COMPARISONS:
+        for name in (*COMPARISONS, *NUMBER_COMPARISONS):
             if name in part:
                 found = part[name]
                 groups = [found[end] for end in ("lowest", "highest") if found.get(end) is not None]

@@ -3,7 +3,8 @@
 ==============  ====================================================================================================
 state           rule; the first that holds decides
 ==============  ====================================================================================================
-not_applicable  the control cannot apply: no model was handed in, or there is one attribute and nothing to cross
+not_applicable  the control cannot apply: no model was handed in, it predicts numbers and decides nothing, or there is
+                one attribute and nothing to cross
 missing         the record holds nothing at the control's place
 unknown         all of it is undefined, or nobody says where the rows came from
 stale           another model is in use than the one that was evaluated
@@ -19,7 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents.bills.aibom_rules import RULES, Rule
+from apps.ml.evaluation.record.layout import task_of
 from apps.ml.files import sha256_of_json
 
 State = Literal["unknown", "missing", "simulated", "stale", "current", "reviewed", "not_applicable"]
@@ -108,6 +111,8 @@ def _at(record: Mapping[str, Any], pointer: str) -> Any:
 def _state(rule: Rule, record: Mapping[str, Any], facts: Facts, found: Any) -> tuple[State, str]:
     if rule.needs_model and record["model"] is None:
         return "not_applicable", "the model was not handed in"
+    if rule.needs_decisions and task_of(record) == REGRESSION:
+        return "not_applicable", "the model predicts numbers and decides nothing"
     if len(record["data"]["attributes"]) < rule.needs_attributes:
         return "not_applicable", "there is one attribute and nothing to cross"
     if found is None:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents.bills.aibom_controls import (
     UNPROVEN_STATES,
     Control,
     Facts,
     state_of_measurements,
 )
-from apps.ml.evaluation.documents.words import spoken
+from apps.ml.evaluation.documents.words import figure, spoken
+from apps.ml.evaluation.record.layout import task_of
 
 UNDATED = "1970-01-01T00:00:00Z"
 """Stands where a time must stand and none was handed in; the limitations say so."""
@@ -21,9 +23,12 @@ FOUR_FIFTHS = 0.8
 def severity(record: Mapping[str, Any], facts: Facts) -> str:
     """Return how severe the measured gap in favourable outcomes is; unknown wherever the evidence cannot say.
 
-    Low needs every group to be judged: what was not judged may be where the gap is.
+    Low needs every group to be judged: what was not judged may be where the gap is. Of predicted numbers it is
+    unknown: no rule says which difference of means is severe.
     """
     state, _ = state_of_measurements(record, facts)
+    if task_of(record) == REGRESSION:
+        return "unknown"
     ratios = [part.get("demographic_parity_ratio") for part in record["fairness"].values()]
     known = [found for found in ratios if found is not None and found["value"] is not None]
     if state not in ("current", "reviewed") or len(known) < len(ratios) or not known:
@@ -61,14 +66,28 @@ def risks(own: Sequence[Control], measured: Sequence[str], key_risks: list[str])
 
 
 def key_risks(record: Mapping[str, Any]) -> list[str]:
-    """Name the attributes whose ratio of favourable rates is under four fifths, or undefined."""
+    """Name the attributes whose ratio of favourable rates is under four fifths, or undefined; of predicted numbers
+    those whose mean errors differ for sure, or cannot be compared."""
     named = []
+    if task_of(record) == REGRESSION:
+        return _number_risks(record)
     for attribute, part in record["fairness"].items():
         found = part.get("demographic_parity_ratio", {"value": None, "undefined": "it was not measured"})
         if found["value"] is None:
             named.append(f"{spoken(attribute)}: ratio of favourable rates undefined: {found['undefined']}")
         elif found["value"] < FOUR_FIFTHS:
             named.append(f"{spoken(attribute)}: ratio of favourable rates {found['value']:.3f}")
+    return named
+
+
+def _number_risks(record: Mapping[str, Any]) -> list[str]:
+    named = []
+    for attribute, part in record["fairness"].items():
+        found = part["mean_error_difference"]
+        if found["value"] is None:
+            named.append(f"{spoken(attribute)}: difference of mean errors undefined: {found['undefined']}")
+        elif (found.get("lower") or 0.0) > 0:
+            named.append(f"{spoken(attribute)}: mean errors differ by {figure(found['value'])}")
     return named
 
 

@@ -9,6 +9,7 @@ from apps.ml.evaluation.documents.measure_names import (
     COMPARISONS_OF_ERRORS,
     COMPARISONS_OF_SCORES,
 )
+from apps.ml.evaluation.documents.number_names import COMPARISONS_OF_NUMBER_ERRORS, COMPARISONS_OF_NUMBERS
 
 Found = Callable[[Mapping[str, Any]], Any]
 
@@ -18,8 +19,8 @@ class Rule:
     """One piece of evidence that is looked for.
 
     `pointer`: JSON pointer (RFC 6901) to its place. `found` returns what a record holds for it, or None; `lacks` says
-    what None means. `needs_model`: it cannot apply to decisions without a model. `needs_attributes`: nor to fewer
-    sensitive attributes.
+    what None means. `needs_model`: it cannot apply to decisions without a model. `needs_decisions`: nor to a model
+    that predicts numbers. `needs_attributes`: nor to fewer sensitive attributes.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Rule:
     found: Found
     lacks: str
     needs_model: bool = False
+    needs_decisions: bool = False
     needs_attributes: int = 1
 
 
@@ -38,7 +40,7 @@ def _comparisons(names: Mapping[str, Any], labelled: bool = False) -> Found:
     """Find the comparisons of every attribute; nothing where labels are needed and none were counted."""
 
     def found(record: Mapping[str, Any]) -> Any:
-        if labelled and not any(counts["labelled"] for counts in record["counts"].values()):
+        if labelled and record["counts"] and not any(counts["labelled"] for counts in record["counts"].values()):
             return None
         every = [{name: part[name] for name in names if name in part} for part in record["fairness"].values()]
         return every if any(every) else None
@@ -81,7 +83,7 @@ RULES = (
         "NIST AI RMF",
         "MEASURE 2.11",
         "/fairness",
-        _comparisons(COMPARISONS_OF_DECISIONS),
+        _comparisons({**COMPARISONS_OF_DECISIONS, **COMPARISONS_OF_NUMBERS}),
         "no favourable rates were compared",
     ),
     Rule(
@@ -91,7 +93,7 @@ RULES = (
         "EU AI Act",
         "Annex IV, 3",
         "/fairness",
-        _comparisons(COMPARISONS_OF_ERRORS, labelled=True),
+        _comparisons({**COMPARISONS_OF_ERRORS, **COMPARISONS_OF_NUMBER_ERRORS}, labelled=True),
         "there are no labels, so errors are not known",
     ),
     Rule(
@@ -103,6 +105,7 @@ RULES = (
         "/fairness",
         _comparisons(COMPARISONS_OF_SCORES),
         "no scores were compared",
+        needs_decisions=True,
     ),
     Rule(
         "intersections",
@@ -124,6 +127,7 @@ RULES = (
         "/fairness",
         _of_attributes("conditional"),
         "no column was named within whose values to compare",
+        needs_decisions=True,
     ),
     Rule(
         "inequality between persons",
@@ -156,6 +160,7 @@ RULES = (
         _of_explanation("reasons"),
         "no reasons were given",
         needs_model=True,
+        needs_decisions=True,
     ),
     Rule(
         "recourse",
@@ -167,6 +172,7 @@ RULES = (
         _of_explanation("counterfactuals"),
         "it was not looked for",
         needs_model=True,
+        needs_decisions=True,
     ),
     Rule(
         "gates",

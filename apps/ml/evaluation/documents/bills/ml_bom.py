@@ -10,9 +10,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from apps.ml.data.processed import REGRESSION
 from apps.ml.evaluation.documents.summary import limits
-from apps.ml.evaluation.documents.words import COMPARISONS, GROUP_MEASURES, RATES, estimator, percent, spoken
-from apps.ml.evaluation.record.layout import FORMAT
+from apps.ml.evaluation.documents.words import (
+    COMPARISONS,
+    GROUP_MEASURES,
+    NUMBER_COMPARISONS,
+    NUMBER_GROUPS,
+    RATES,
+    estimator,
+    figure,
+    figure_interval,
+    percent,
+    spoken,
+)
+from apps.ml.evaluation.record.layout import FORMAT, task_of
 
 SCHEMA = "http://cyclonedx.org/schema/bom-1.7.schema.json"
 FAMILIES = {
@@ -86,21 +98,29 @@ def _parameters(record: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {column["name"]: column.get("kind") or "value" for column in record["data"]["columns"]}
     return {
         "approach": {"type": "supervised"},
-        "task": "classification",
+        "task": "regression" if task_of(record) == REGRESSION else "classification",
         "architectureFamily": FAMILIES.get(record["model"]["estimator"], "other"),
         "modelArchitecture": record["model"]["estimator"],
         "datasets": [{"ref": "data"}],
         "inputs": [{"format": f"{name}: {kinds.get(name, 'value')}"} for name in record["model"]["input_columns"]],
-        "outputs": [{"format": f"probability of “{record['decision']['positive_name']}”, number from 0 to 1"}],
+        "outputs": [{"format": _output(record)}],
     }
+
+
+def _output(record: Mapping[str, Any]) -> str:
+    decision = record["decision"]
+    if task_of(record) == REGRESSION:
+        return f"{decision['positive_name']}, number" + (f" in {decision['unit']}" if decision["unit"] else "")
+    return f"probability of “{decision['positive_name']}”, number from 0 to 1"
 
 
 def _metrics(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (_metric(name, found) for name, found in record["performance"].items() if _is_measured(found))
     for attribute, part in record["fairness"].items():
-        yield from (_metric(name, part[name], attribute) for name in COMPARISONS if name in part)
+        compared = (*COMPARISONS, *NUMBER_COMPARISONS)
+        yield from (_metric(name, part[name], attribute) for name in compared if name in part)
         for group, measures in part["groups"].items():
-            shown = [name for name in (*RATES, *GROUP_MEASURES) if name in measures]
+            shown = [name for name in dict.fromkeys((*RATES, *GROUP_MEASURES, *NUMBER_GROUPS)) if name in measures]
             yield from (_metric(name, measures[name], f"{attribute}: {group}") for name in shown)
 
 
@@ -116,10 +136,10 @@ def _metric(name: str, found: Mapping[str, Any], part: str | None = None) -> dic
 
 
 def _considerations(record: Mapping[str, Any]) -> dict[str, Any]:
-    decision, policy = record["decision"], record["policy"]
+    policy = record["policy"]
     inputs = ", ".join(policy["sensitive_inputs"])
     return {
-        "useCases": [f"Decisions between “{decision['positive_name']}” and “{decision['negative_name']}”"],
+        "useCases": [_use(record)],
         "technicalLimitations": limits(record),
         "ethicalConsiderations": [
             {
@@ -133,7 +153,9 @@ def _considerations(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assessment(attribute: str, part: Mapping[str, Any]) -> dict[str, Any]:
-    """Say which group gets the favourable outcome least, and by how much."""
+    """Say which group gets the favourable outcome least, or is predicted worst, and by how much."""
+    if "largest_group_loss" in part:
+        return _number_assessment(attribute, part)
     ratio = part.get("demographic_parity_ratio", {"value": None, "undefined": "it was not measured"})
     if ratio["value"] is None:
         groups = ", ".join(part["groups"])
@@ -156,6 +178,31 @@ def _assessment(attribute: str, part: Mapping[str, Any]) -> dict[str, Any]:
         f"{_bound(ratio, 'upper')}; under 0.8 is commonly taken as a sign of adverse impact.",
         "mitigationStrategy": NO_MITIGATION,
     }
+
+
+def _number_assessment(attribute: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """Say for which group predictions are furthest from the labels."""
+    loss, gap = part["largest_group_loss"], part["mean_error_difference"]
+    if loss["value"] is None:
+        harms = f"Not known: the largest group loss is undefined: {loss['undefined']}."
+        return {
+            "groupAtRisk": f"{spoken(attribute)}: {', '.join(part['groups'])}",
+            "harms": harms,
+            "mitigationStrategy": NO_MITIGATION,
+        }
+    between = f"; mean errors differ by {figure(gap['value'])} {figure_interval(gap)}" if gap["value"] is not None else ""
+    return {
+        "groupAtRisk": f"{spoken(attribute)}: {loss['highest']}",
+        "harms": f"Largest mean absolute error {figure(loss['value'])} {figure_interval(loss)}{between}.",
+        "mitigationStrategy": NO_MITIGATION,
+    }
+
+
+def _use(record: Mapping[str, Any]) -> str:
+    decision = record["decision"]
+    if task_of(record) == REGRESSION:
+        return f"Estimates of {decision['positive_name']}"
+    return f"Decisions between “{decision['positive_name']}” and “{decision['negative_name']}”"
 
 
 def _bound(found: Mapping[str, Any], name: str) -> str:

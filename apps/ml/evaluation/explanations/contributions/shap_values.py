@@ -1,14 +1,21 @@
-"""Contributions of encoded features to scores, checked row by row against the score itself."""
+"""Contributions of columns to scores, checked row by row against the score itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from apps.ml.evaluation.explanations.contributions.exact import (
+    Explained,
+    Output,
+    exact_contributions,
+    explains_exactly,
+)
+from apps.ml.evaluation.explanations.contributions.sampled import sampled_contributions, states_per_row
 from apps.ml.evaluation.explanations.scored_model import FloatArray, ScoredModel
-
-Output = Literal["log-odds", "probability"]
+from apps.ml.models.outputs import scale_of
+from apps.ml.models.parts.calibrated import Calibrated
 
 TOLERANCE = 1e-6
 """Largest error of additivity, relative to the output (or to 1 where the output is smaller)."""
@@ -22,8 +29,14 @@ NOISE = 1e-12
 FOREST_VISITS = 20_000_000_000
 """Visits of tree nodes that the explanation of a forest may cost: about 20 seconds."""
 
-FOREST_ROWS_AT_LEAST = 50
-"""Rows of a forest that are explained in any case."""
+SAMPLED_ROWS = 250
+"""Rows that are explained at most where contributions are sampled."""
+
+KERNEL_TERMS = 40_000_000_000
+"""Products in kernels that sampled contributions may cost: about 20 seconds."""
+
+ROWS_AT_LEAST = 50
+"""Rows that are explained in any case."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class Contributions:
 
     `values`: [n, columns]; `base`: [n], the output before any column is looked at. `additivity_error`: largest relative
     error over the rows, None where nothing was computed. `undefined`: why the values must not be shown, or None.
+    `sampling_error`: standard error of a contribution where they are estimated from random draws (root mean square over
+    rows and columns, on the scale of `output`), None where they are exact.
     """
 
     method: str
@@ -41,6 +56,7 @@ class Contributions:
     base: FloatArray
     additivity_error: float | None = None
     undefined: str | None = None
+    sampling_error: float | None = None
 
     @property
     def is_defined(self) -> bool:
@@ -57,38 +73,52 @@ class Contributions:
         return replace(self, values=self.values[start:], base=self.base[start:])
 
 
-def affordable_rows(estimator: Any, wanted: int) -> int:
-    """Return how many rows can be explained: all that are wanted, except for forests whose trees are too large.
+def affordable_rows(estimator: Any, wanted: int, columns: int = 1) -> int:
+    """Return how many rows can be explained: all that are wanted, unless the method is slow for this estimator.
 
-    The exact method visits leaves × depth² nodes per tree and row, about 10⁹ in a second; a forest of deep trees would
-    take minutes. At least :data:`FOREST_ROWS_AT_LEAST` rows are explained, at most :data:`FOREST_VISITS` visits spent.
+    The exact method for forests visits leaves × depth² nodes per tree and row, about 10⁹ in a second; a forest of deep
+    trees would take minutes. Sampled contributions score :func:`states_per_row` rows for each of at most
+    :data:`SAMPLED_ROWS` rows, and fewer for a machine of many support vectors. :data:`ROWS_AT_LEAST` rows are explained
+    in any case.
+
+    Parameters
+    ----------
+    columns : int, >= 1
+        Source columns.
     """
-    trees = getattr(estimator, "estimators_", None)
-    if trees is None:
-        return wanted
+    inner = estimator.inner if isinstance(estimator, Calibrated) else estimator
+    if not explains_exactly(estimator):
+        vectors = np.shape(getattr(inner, "support_vectors_", ()))
+        terms = states_per_row(columns) * int(np.prod(vectors))
+        return min(wanted, SAMPLED_ROWS, max(ROWS_AT_LEAST, KERNEL_TERMS // max(1, terms)))
+    trees = getattr(inner, "estimators_", ())
     visits = sum(int(tree.get_n_leaves()) * max(1, int(tree.get_depth())) ** 2 for tree in trees)
-    return min(wanted, max(FOREST_ROWS_AT_LEAST, FOREST_VISITS // max(1, visits)))
+    return min(wanted, max(ROWS_AT_LEAST, FOREST_VISITS // max(1, visits)))
 
 
 def contributions_of(
-    model: ScoredModel, X: FloatArray, background: FloatArray, feature_names: Sequence[str]
+    model: ScoredModel, X: FloatArray, background: FloatArray, sources: Sequence[str], seed: int = 0
 ) -> Contributions:
-    """Compute exact contributions per encoded feature and check that they add up to each row's score.
+    """Compute the contributions of source columns and check that they add up to each row's score.
 
     Parameters
     ----------
     model : ScoredModel
-        Its own exact contributions are preferred; otherwise shap's exact explainer for its kind of estimator.
+        Its own exact contributions are preferred, then an exact method for its kind of estimator; every other model is
+        explained by sampling, which works for any.
     X : float64 [n, k]
-        Encoded rows to explain.
+        Encoded rows to explain; features behind those that the estimator takes, such as a group's code, add nothing.
     background : float64 [m, k]
         Encoded training rows; only interventional methods use them, and `method` then says how many.
-    feature_names : k names
+    sources : k names
+        The source column of each encoded feature.
+    seed : int, >= 0
+        Of the orders that are drawn where contributions are sampled.
 
     Returns
     -------
     Contributions
-        With `undefined` set where no exact method is known or the sum misses a score by more than
+        By source column, in the order of `sources`; with `undefined` set where the sum misses a score by more than
         :data:`TOLERANCE`.
 
     References
@@ -97,15 +127,12 @@ def contributions_of(
     accuracy); Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
     Nature Machine Intelligence 2, 2020.
     """
-    native = model.contributions(X)
-    names = tuple(feature_names)
-    if native is not None:
-        method = "native tree contributions, path-dependent"
-        found = Contributions(method, "log-odds", names, native[:, :-1], native[:, -1])
+    exact = _per_feature(model, X, background)
+    if exact is None:
+        found = _sampled(model, X, background, sources, seed)
     else:
-        found = _with_shap(model.estimator, X, background, names)
-    if not found.is_defined:
-        return found
+        output: Any = exact.output
+        found = by_source_column(Contributions(exact.method, output, tuple(sources), exact.values, exact.base), sources)
     return checked(found, model.score_encoded(X))
 
 
@@ -117,7 +144,7 @@ def checked(found: Contributions, scores: FloatArray) -> Contributions:
     found : Contributions
         Values [n, k] and base [n] on the scale of `found.output`.
     scores : float64 [n]
-        Probability of the positive event that the model gives for the same rows.
+        What the model says of the same rows: probabilities of the positive event, or predicted values.
     """
     error = max(NOISE, additivity_error(found.values.sum(axis=1) + found.base, scores, found.output))
     if error <= TOLERANCE:
@@ -136,15 +163,15 @@ def additivity_error(totals: FloatArray, scores: FloatArray, output: Output) -> 
     ----------
     totals : float64 [n]
         Base value plus contributions per row, on the scale `output`.
-    scores : float64 [n], between 0 and 1
-    output : "log-odds" or "probability"
+    scores : float64 [n], between 0 and 1 unless the output is a value
+    output : "log-odds", "probability" or "value"
     """
     if len(totals) == 0:
         return 0.0
     if not np.isfinite(totals).all():
         return float("inf")
-    if output == "probability":
-        return float(np.abs(totals - scores).max())
+    if output != "log-odds":
+        return float((np.abs(totals - scores) / np.maximum(1.0, np.abs(scores))).max())
     from scipy.special import expit, logit
 
     saturated = (scores < SATURATION) | (scores > 1 - SATURATION)
@@ -172,41 +199,27 @@ def by_source_column(found: Contributions, sources: Sequence[str]) -> Contributi
     return replace(found, columns=columns, values=summed)
 
 
-def _with_shap(estimator: Any, X: FloatArray, background: FloatArray, names: tuple[str, ...]) -> Contributions:
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    if isinstance(estimator, LogisticRegression):
-        return _linear(estimator, X, background, names)
-    if isinstance(estimator, HistGradientBoostingClassifier):
-        return _trees(estimator, X, names, "log-odds")
-    if isinstance(estimator, RandomForestClassifier):
-        return _trees(estimator, X, names, "probability")
-    reason = f"no exact contributions are known for {type(estimator).__name__}"
-    return Contributions("none", "probability", names, np.zeros((0, len(names))), np.zeros(0), undefined=reason)
-
-
-def _linear(estimator: Any, X: FloatArray, background: FloatArray, names: tuple[str, ...]) -> Contributions:
-    import shap
-
-    rows = len(background)
-    explainer = shap.LinearExplainer(estimator, shap.maskers.Independent(background, max_samples=rows))
-    method = f"shap linear, interventional over {rows} training rows"
-    base = np.full(len(X), _positive_class(np.atleast_1d(explainer.expected_value)))
-    return Contributions(method, "log-odds", names, np.asarray(explainer.shap_values(X), dtype=np.float64), base)
+def _sampled(
+    model: ScoredModel, X: FloatArray, background: FloatArray, sources: Sequence[str], seed: int
+) -> Contributions:
+    columns = tuple(dict.fromkeys(sources))
+    features = [np.flatnonzero(np.array(sources) == column) for column in columns]
+    found = sampled_contributions(model.score_encoded, X, background, features, seed)
+    output: Output = "value" if scale_of(model.estimator) == "value" else "probability"
+    method = (
+        f"sampled Shapley values, interventional over {found.pairs} training rows, {2 * found.pairs} orders of columns"
+    )
+    return Contributions(method, output, columns, found.values, found.base, sampling_error=found.error)
 
 
-def _trees(estimator: Any, X: FloatArray, names: tuple[str, ...], output: Output) -> Contributions:
-    import shap
-
-    explainer = shap.TreeExplainer(estimator, feature_perturbation="tree_path_dependent", model_output="raw")
-    values = np.asarray(explainer.shap_values(X, check_additivity=False), dtype=np.float64)
-    if values.ndim == 3:
-        values = values[:, :, -1]
-    base = np.full(len(X), _positive_class(np.atleast_1d(explainer.expected_value)))
-    return Contributions("shap trees, path-dependent", output, names, values, base)
-
-
-def _positive_class(expected: FloatArray) -> float:
-    """Return the base value of the positive class, the last one where each class has its own."""
-    return float(expected[-1])
+def _per_feature(model: ScoredModel, X: FloatArray, background: FloatArray) -> Explained | None:
+    """Return exact contributions of all encoded features; those that the estimator does not look at get 0."""
+    native = model.contributions(X)
+    if native is not None:
+        own = model.estimator
+        return Explained(own.contributions_method, own.contributions_output, native[:, :-1], native[:, -1])
+    width: int = getattr(model.estimator, "n_features_in_", X.shape[1])
+    found = exact_contributions(model.estimator, X[:, :width], background[:, :width])
+    if found is None:
+        return None
+    return replace(found, values=np.pad(found.values, ((0, 0), (0, X.shape[1] - width))))

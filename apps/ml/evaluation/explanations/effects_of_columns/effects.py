@@ -26,8 +26,12 @@ import numpy as np
 import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.evaluation.explanations.decision_rule import DecisionRule
-from apps.ml.evaluation.explanations.effects_of_columns.effect_points import common_categories, numeric_points
+from apps.ml.evaluation.explanations.decision_rule import ScoringRule
+from apps.ml.evaluation.explanations.effects_of_columns.effect_points import (
+    common_categories,
+    numeric_points,
+    readable_decimals,
+)
 from apps.ml.evaluation.explanations.scored_model import FloatArray, IntArray, sample_rows
 from apps.ml.evaluation.explanations.what_if import scores_with, typed_values
 from apps.ml.parameters import ModelEvaluation
@@ -39,10 +43,18 @@ MEAN_ROWS = 500
 """Rows behind a mean at most: the curve of a mean over more of them looks the same, and each point costs as many."""
 
 DIGITS = 5
-"""Decimals of a mean score."""
+"""Decimals of a share, and of a mean probability."""
 
-ICE_DIGITS = 3
-"""Decimals of a single person's curve: coarse, so that nothing can be worked back from it."""
+
+@dataclass(frozen=True)
+class Decimals:
+    """Decimals of means, and of a single person's curve: coarse, so that nothing can be worked back from it."""
+
+    mean: int
+    single: int
+
+
+PROBABILITY = Decimals(DIGITS, 3)
 
 NO_ORDER = "categories have no order along which local effects could be added up"
 
@@ -92,7 +104,8 @@ class ColumnEffect:
 class Effects:
     """Effects of several columns on the score, and of how many rows they speak.
 
-    `ice_rows`: number in the source of the rows with curves of their own.
+    `ice_rows`: number in the source of the rows with curves of their own. `output`: what the score is, `probability` or
+    `value`.
     """
 
     mean_score: float | None
@@ -100,11 +113,12 @@ class Effects:
     accumulated_rows: int
     ice_rows: tuple[int, ...]
     columns: dict[str, ColumnEffect]
+    output: str = "probability"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return {
-            "output": "probability",
+            "output": self.output,
             "mean_score": self.mean_score,
             "rows": self.rows,
             "accumulated_rows": self.accumulated_rows,
@@ -114,13 +128,18 @@ class Effects:
 
 
 def column_effects(
-    rule: DecisionRule, frame: pd.DataFrame, rows: IntArray, columns: Sequence[str], parameters: ModelEvaluation
+    rule: ScoringRule,
+    frame: pd.DataFrame,
+    rows: IntArray,
+    columns: Sequence[str],
+    parameters: ModelEvaluation,
+    output: str = "probability",
 ) -> Effects:
     """Measure partial dependence, individual curves and accumulated local effects of the score.
 
     Parameters
     ----------
-    rule : DecisionRule
+    rule : ScoringRule
     frame : typed data frame [n, columns of the rule]
         Test rows. Means are taken over a sample of `explanations.global_rows`, at most :data:`MEAN_ROWS`; local changes
         over a larger one that costs as much.
@@ -130,6 +149,8 @@ def column_effects(
     parameters : ModelEvaluation
         `explanations.effect_points` and `ice_rows`, `seed`, and `minimum_group_size`: categories of fewer rows are
         not shown.
+    output : "probability" or "value"
+        What the score is; values are rounded by how widely they spread.
 
     Returns
     -------
@@ -141,26 +162,38 @@ def column_effects(
     for_means = sample_rows(n, wanted, seed, EFFECT_ROWS)
     local = sample_rows(n, wanted * settings.effect_points // 2, seed, ACCUMULATED_ROWS)
     drawn = sample_rows(len(for_means), settings.ice_rows, seed, ICE_ROWS)
-    asked = _Asked(rule, frame.iloc[for_means].reset_index(drop=True), frame.iloc[local].reset_index(drop=True), drawn)
+    behind_means, behind_changes = (frame.iloc[at].reset_index(drop=True) for at in (for_means, local))
+    scores = np.asarray(rule.score(behind_means), dtype=np.float64) if n else np.empty(0)
+    decimals = PROBABILITY if output == "probability" else decimals_of(scores)
+    asked = _Asked(rule, behind_means, behind_changes, drawn, decimals)
     schemas = {column.name: column for column in rule.columns}
-    mean = round(float(rule.score(asked.rows).mean()), DIGITS) if n else None
+    mean = round(float(scores.mean()), decimals.mean) if n else None
     return Effects(
         mean_score=mean,
         rows=len(for_means),
         accumulated_rows=len(local),
         ice_rows=tuple(int(number) for number in np.asarray(rows)[for_means[drawn]]),
         columns={name: asked.effect(schemas[name], parameters) for name in columns},
+        output=output,
     )
+
+
+def decimals_of(predictions: FloatArray) -> Decimals:
+    """Return decimals that tell steps of a ten-thousandth (means) and a thousandth (single rows) of the spread."""
+    spread = float(np.ptp(predictions)) if len(predictions) else 0.0
+    decimals = readable_decimals(spread, integer=False)
+    return Decimals(decimals + 2, decimals + 1)
 
 
 @dataclass(frozen=True)
 class _Asked:
     """The rule, the rows behind means, the rows behind local changes, and which of the former have curves."""
 
-    rule: DecisionRule
+    rule: ScoringRule
     rows: pd.DataFrame
     local: pd.DataFrame
     drawn: IntArray
+    decimals: Decimals
 
     def effect(self, column: ColumnSchema, parameters: ModelEvaluation) -> ColumnEffect:
         wanted = parameters.explanations.effect_points
@@ -184,10 +217,10 @@ class _Asked:
             points=tuple(float(point) for point in points),
             shares=_rounded(counts / len(values), DIGITS),
             outside=_rounded_shares(outside),
-            partial_dependence=_rounded(curves.mean(axis=1), DIGITS),
+            partial_dependence=_rounded(curves.mean(axis=1), self.decimals.mean),
             missing=missing,
-            accumulated=_rounded(self._accumulated(column.name, values, points), DIGITS),
-            ice=tuple(_rounded(curves[:, row], ICE_DIGITS) for row in self.drawn),
+            accumulated=_rounded(self._accumulated(column.name, values, points), self.decimals.mean),
+            ice=tuple(_rounded(curves[:, row], self.decimals.single) for row in self.drawn),
         )
 
     def _of_categories(self, column: ColumnSchema, wanted: int, at_least: int) -> ColumnEffect:
@@ -204,10 +237,10 @@ class _Asked:
             points=tuple(names),
             shares=_rounded(shares, DIGITS),
             outside=_rounded_shares(outside),
-            partial_dependence=_rounded(curves.mean(axis=1), DIGITS),
+            partial_dependence=_rounded(curves.mean(axis=1), self.decimals.mean),
             missing=missing,
             accumulated_undefined=NO_ORDER,
-            ice=tuple(_rounded(curves[:, row], ICE_DIGITS) for row in self.drawn),
+            ice=tuple(_rounded(curves[:, row], self.decimals.single) for row in self.drawn),
         )
 
     def _curves(self, name: str, points: Sequence[float | str], missing: bool) -> tuple[FloatArray, float | None]:
@@ -217,7 +250,7 @@ class _Asked:
         scores = scores_with(self.rule, self.rows, name, typed.repeat(len(self.rows)))
         if not missing:
             return scores, None
-        return scores[:-1], round(float(scores[-1].mean()), DIGITS)
+        return scores[:-1], round(float(scores[-1].mean()), self.decimals.mean)
 
     def _accumulated(self, name: str, values: FloatArray, points: FloatArray) -> FloatArray:
         inside = np.flatnonzero((values >= points[0]) & (values <= points[-1]))

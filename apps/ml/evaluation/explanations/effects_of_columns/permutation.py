@@ -93,19 +93,31 @@ def permutation_importance(
         Undefined for a column that holds one value in all rows looked at, and for fewer than two rows; losses of ROC
         AUC where the labels are of one class. Without bounds where no score or no decision changed at all.
     """
-    settings, seed = parameters.explanations, parameters.seed
-    repeats = settings.permutation_repeats
-    affordable = max(LEAST_ROWS, SCORED_ROWS // max(1, repeats * len(rule.columns)))
-    chosen = sample_rows(len(frame), affordable, seed, PERMUTED_ROWS)
+    repeats = parameters.explanations.permutation_repeats
+    chosen = permuted_rows(len(frame), len(rule.columns), parameters)
     rows = frame.iloc[chosen].reset_index(drop=True)
     before = _Before(rule, rows, np.asarray(labels)[chosen], parameters.confidence)
-    measured = {}
-    for position, column in enumerate(rule.columns):
-        generator = np.random.default_rng([seed, PERMUTATIONS, position])
-        dealt = np.array([generator.permutation(len(rows)) for _ in range(repeats)], dtype=np.int64)
-        measured[column.name] = before.measure(rule, column.name, dealt.reshape(repeats, len(rows)))
+    measured = {
+        column.name: before.measure(rule, column.name, dealt_rows(len(rows), position, parameters))
+        for position, column in enumerate(rule.columns)
+    }
     ordered = sorted(measured.items(), key=lambda item: _importance(item[1]))
     return PermutationImportance(len(rows), repeats, dict(ordered))
+
+
+def permuted_rows(available: int, columns: int, parameters: ModelEvaluation) -> IntArray:
+    """Draw the rows that are looked at, so that all columns and repeats together stay affordable."""
+    repeats = parameters.explanations.permutation_repeats
+    affordable = max(LEAST_ROWS, SCORED_ROWS // max(1, repeats * columns))
+    return sample_rows(available, affordable, parameters.seed, PERMUTED_ROWS)
+
+
+def dealt_rows(rows: int, position: int, parameters: ModelEvaluation) -> IntArray:
+    """Return int64 [repeats, rows]: whose value each row gets, for the column at `position`."""
+    repeats = parameters.explanations.permutation_repeats
+    generator = np.random.default_rng([parameters.seed, PERMUTATIONS, position])
+    dealt = np.array([generator.permutation(rows) for _ in range(repeats)], dtype=np.int64)
+    return dealt.reshape(repeats, rows)
 
 
 def _importance(one: ColumnPermutation) -> tuple[float, float]:
@@ -121,7 +133,7 @@ class _Before:
         self.decisions = rule.decide(self.scores)
 
     def measure(self, rule: DecisionRule, column: str, dealt: IntArray) -> ColumnPermutation:
-        reason = _why_not(self.rows[column])
+        reason = why_not_permuted(self.rows[column])
         if reason is not None:
             nothing = undefined(reason, n=len(self.rows))
             return ColumnPermutation(nothing, nothing, nothing)
@@ -166,7 +178,8 @@ class _Before:
         return Measurement(value, n, max(-1.0, value - half), min(1.0, value + half), self.confidence, METHOD)
 
 
-def _why_not(values: "pd.Series[Any]") -> str | None:
+def why_not_permuted(values: "pd.Series[Any]") -> str | None:
+    """Say why dealing a column's values anew would tell nothing; None where it would."""
     if len(values) < 2:
         return "fewer than two rows were looked at"
     if values.nunique(dropna=False) < 2:

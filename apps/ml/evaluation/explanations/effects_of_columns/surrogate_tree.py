@@ -104,7 +104,7 @@ def surrogate_tree(
         Undefined where a half has fewer rows than two leaves need, or where all decisions of the fitted half agree.
     """
     decisions = np.asarray(rule.decisions(frame))
-    fitted = _half(len(frame), parameters.seed)
+    fitted = drawn_half(len(frame), parameters.seed)
     reason = _why_not(decisions[fitted], parameters.minimum_group_size)
     measured = ~fitted
     if reason is not None:
@@ -128,7 +128,8 @@ def surrogate_tree(
     )
 
 
-def _half(n: int, seed: int) -> Mask:
+def drawn_half(n: int, seed: int) -> Mask:
+    """Return bool [n]: the half of the rows that a tree is fitted on."""
     fitted = np.zeros(n, dtype=bool)
     fitted[np.random.default_rng([seed, HALVES]).permutation(n)[: n // 2]] = True
     return fitted

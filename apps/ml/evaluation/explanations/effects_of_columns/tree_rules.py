@@ -1,5 +1,6 @@
 """A decision tree as rules in words: conditions on the original columns, one rule per leaf."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ CATEGORIES = 20
 """Categories of a column, the most frequent ones, that a condition can speak of."""
 
 Operator = Literal["at most", "above", "is", "is not"]
+Answer = Callable[[FloatArray], float]
+"""From what a leaf holds to the decision or number of its rule."""
+
 Decisions = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
@@ -64,10 +68,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows that fulfil all conditions get the decision. No conditions: all rows."""
+    """Rows that fulfil all conditions get the decision, or the predicted number. No conditions: all rows."""
 
     conditions: tuple[Condition, ...]
-    decision: int
+    decision: float
 
     def holds(self, frame: pd.DataFrame) -> Mask:
         """Return [n], whether each row fulfils all conditions."""
@@ -134,7 +138,27 @@ def rules_of(tree: Any, features: list[TreeFeature]) -> tuple[Rule, ...]:
     tree : the `tree_` of a fitted `DecisionTreeClassifier`
     features : as :func:`tree_features` returned them
     """
-    return tuple(_rules(tree, features, 0, ()))
+    return tuple(_rules(tree, features, 0, (), lambda value: int(np.argmax(value))))
+
+
+def number_rules_of(tree: Any, features: list[TreeFeature], decimals: int) -> tuple[Rule, ...]:
+    """Return the leaves of a fitted scikit-learn regression tree as rules with rounded numbers, left to right.
+
+    Parameters
+    ----------
+    tree : the `tree_` of a fitted `DecisionTreeRegressor`
+    features : as :func:`tree_features` returned them
+    decimals : digits after the point of a leaf's number; negative rounds to tens, hundreds, …
+    """
+    return tuple(_rules(tree, features, 0, (), lambda value: round(float(value[0]), decimals) + 0.0))
+
+
+def numbers_by(rules: tuple[Rule, ...], frame: pd.DataFrame) -> FloatArray:
+    """Return float64 [n], the number of the rule that each row fulfils; the mean of all rules where it fulfils none."""
+    numbers = np.full(len(frame), float(np.mean([rule.decision for rule in rules])))
+    for rule in rules:
+        numbers[rule.holds(frame)] = rule.decision
+    return numbers
 
 
 def decide_by(rules: tuple[Rule, ...], frame: pd.DataFrame) -> Decisions:
@@ -153,15 +177,17 @@ def _of_numbers(values: FloatArray, column: ColumnSchema) -> TreeFeature:
     return TreeFeature(column.name, column.kind, None, column.integer, decimals, len(known) < len(values))
 
 
-def _rules(tree: Any, features: list[TreeFeature], node: int, conditions: tuple[Condition, ...]) -> list[Rule]:
+def _rules(
+    tree: Any, features: list[TreeFeature], node: int, conditions: tuple[Condition, ...], answer: Answer
+) -> list[Rule]:
     left, right = int(tree.children_left[node]), int(tree.children_right[node])
     if left < 0:
-        return [Rule(_simplified(conditions), int(np.argmax(tree.value[node][0])))]
+        return [Rule(_simplified(conditions), answer(tree.value[node][0]))]
     to_left = bool(tree.missing_go_to_left[node])
     low, high = _conditions(features[tree.feature[node]], float(tree.threshold[node]), to_left)
     found = [
-        *_rules(tree, features, left, (*conditions, low)),
-        *_rules(tree, features, right, (*conditions, high)),
+        *_rules(tree, features, left, (*conditions, low), answer),
+        *_rules(tree, features, right, (*conditions, high), answer),
     ]
     if len({rule.decision for rule in found}) == 1:
         return [Rule(_simplified(conditions), found[0].decision)]

@@ -61,6 +61,27 @@ def probability_values(values: npt.ArrayLike, name: str = "scores") -> npt.NDArr
     return array
 
 
+def finite_values(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """Return `values` as float64, or refuse them.
+
+    Raises
+    ------
+    DataError
+        Not one-dimensional, not numeric, or some rows are missing or infinite.
+    """
+    array = _as_array(values)
+    if array.ndim != 1 or array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: expected one number per row. Hand in a single column of numbers.")
+    numbers = array.astype(np.float64)
+    broken = int(np.count_nonzero(~np.isfinite(numbers)))
+    if broken:
+        raise DataError(
+            f"{name}: {broken} of {len(numbers)} rows are missing or infinite. Remove or fill them, and give a finite "
+            f"number for every row."
+        )
+    return numbers
+
+
 def weight_values(values: npt.ArrayLike, name: str = "weights") -> npt.NDArray[np.float64]:
     """Return `values` as float64 from 1e-100 to 1e100, or refuse them.
 

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from apps.ml.evaluation.truth import check_against_truth, correlation, mean_error, true_probabilities
+from apps.ml.evaluation.statistics.numbers.errors import mean_error
+from apps.ml.evaluation.truth import check_against_truth, correlation, true_probabilities
 
 SCORES = np.array([0.2, 0.4, 0.6, 0.8])
 GROUPS = pd.DataFrame({"sex": ["f", "f", "m", "m"]})

@@ -8,7 +8,7 @@ import yaml
 
 from apps.ml.artifact_paths import STAGES, ArtifactPaths
 from apps.ml.errors import BadInputError
-from apps.ml.experiments.fingerprint import dvc_digest, fingerprint_of
+from apps.ml.experiments.fingerprint import dvc_digest, fingerprint_of, recorded_fingerprint
 from apps.ml.tests import finished_pipeline
 
 
@@ -142,3 +142,11 @@ def test_without_a_lock_parameters_and_files_take_its_place(finished: ArtifactPa
     assert second.value != first.value
     finished_pipeline.measure(finished, 0.7)
     assert fingerprint_of(finished).value != second.value
+
+
+def test_the_text_of_a_lock_gives_the_fingerprint_of_what_it_records(locked: ArtifactPaths) -> None:
+    assert recorded_fingerprint(locked.lock.read_text()) == fingerprint_of(locked).value
+    stages = _stages(locked)
+    del stages["model_training"]
+    assert recorded_fingerprint(yaml.safe_dump({"stages": stages})) is None
+    assert recorded_fingerprint("[]") is None

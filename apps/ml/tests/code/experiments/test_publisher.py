@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.artifact_paths import STAGES, ArtifactPaths
 from apps.ml.data.processed import read_split
 from apps.ml.errors import BadInputError
 from apps.ml.experiments import tags
@@ -59,7 +60,8 @@ def test_every_measurement_of_the_metric_files_is_a_metric_of_the_run(finished: 
     model_registration.main(finished)
     names = ("data_quality", "performance", "fairness", "explainability")
     expected = flat_metrics({name: read_json(finished.metric(name)) for name in names})
-    assert _only_run(open_store()).data.metrics == expected.values
+    metrics = _only_run(open_store()).data.metrics
+    assert {name: value for name, value in metrics.items() if not name.startswith("cost.")} == expected.values
 
 
 def test_the_rows_of_each_split_are_inputs_with_digest_and_count(finished: ArtifactPaths) -> None:
@@ -70,6 +72,48 @@ def test_the_rows_of_each_split_are_inputs_with_digest_and_count(finished: Artif
     assert json.loads(test.dataset.profile) == {"num_rows": 300}
     assert [tag.value for tag in test.tags] == ["evaluation"]
     assert len(inputs) == 3
+
+
+def test_what_was_measured_on_test_rows_is_tied_to_them_and_the_columns_are_named(finished: ArtifactPaths) -> None:
+    model_registration.main(finished)
+    store = open_store()
+    run = _only_run(store)
+    measured = {metric.key: metric for metric in store.client.get_logged_model(run.data.tags[tags.MODEL]).metrics}
+    digest = dvc_digest(finished.processed / "test.parquet")
+    assert measured["performance.roc_auc"].dataset_digest == digest
+    assert measured["cost.bundle_bytes"].dataset_digest is None
+    inputs = {entry.dataset.name: entry.dataset for entry in run.inputs.dataset_inputs}
+    columns = json.loads(inputs[f"{finished_pipeline.MODEL} test"].schema)["mlflow_colspec"]
+    assert {"name": "owner", "type": "boolean", "required": False} in columns
+
+
+def test_mlflow_shows_what_a_run_is_where_it_looks_for_it(committed: ArtifactPaths) -> None:
+    model_registration.main(committed)
+    facts = _only_run(open_store()).data.tags
+    assert facts[tags.MLFLOW_COMMIT] == _git("rev-parse", "HEAD")
+    assert facts[tags.MLFLOW_SOURCE] == "dvc repro"
+    assert "lightgbm on Small loans" in facts[tags.MLFLOW_NOTE]
+
+
+def test_an_experiment_is_listed_below_the_run_that_its_baseline_records(
+    committed: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_lock(committed)
+    model_registration.main(committed)
+    store = open_store()
+    parent = _only_run(store).info.run_id
+    _git("add", "dvc.lock")
+    _git("commit", "-qm", "results")
+    finished_pipeline.measure(committed, 0.81)
+    _write_lock(committed)
+    with monkeypatch.context() as variables:
+        variables.setenv("DVC_EXP_NAME", "brisk-lamp")
+        variables.setenv("DVC_EXP_BASELINE_REV", _git("rev-parse", "HEAD"))
+        model_registration.main(committed)
+    child = latest_runs(store, most=1)[0]
+    assert child.info.run_id != parent
+    assert child.data.tags[tags.PARENT] == parent
+    assert tags.PARENT not in store.client.get_run(parent).data.tags
 
 
 def test_the_model_in_the_store_holds_the_exact_bytes_of_the_bundle(finished: ArtifactPaths) -> None:
@@ -200,6 +244,19 @@ def test_a_verdict_about_other_outputs_is_not_published(finished: ArtifactPaths)
 def test_without_a_verdict_there_is_nothing_to_publish(finished: ArtifactPaths) -> None:
     with pytest.raises(BadInputError, match=r"registration\.json does not exist. Run `dvc repro`"):
         publish_working_tree(finished)
+
+
+def _write_lock(paths: ArtifactPaths) -> None:
+    """A dvc.lock that records what lies below the root, as if DVC had run the stages."""
+    outputs = fingerprint_outputs(paths)
+    stages: dict[str, Any] = {stage: {"cmd": "none", "params": {}} for stage in STAGES[:-1]}
+    stages[STAGES[0]]["outs"] = [{"path": path, "md5": digest} for path, digest in outputs.items()]
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def fingerprint_outputs(paths: ArtifactPaths) -> dict[str, str]:
+    Path("dvc.lock").unlink(missing_ok=True)
+    return dict(fingerprint_of(paths).outputs)
 
 
 def _git(*arguments: str) -> str:

@@ -5,21 +5,31 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 
 from apps.ml.errors import BundleError
 from apps.ml.features.grown_trees import has_sound_trees
 from apps.ml.features.safe_objects import read_object, write_object
+from apps.ml.models.catalogue import STORED_TYPES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
 LABELS = (X[:, 0] + RNG.normal(size=300) > 0).astype(np.int8)
 
 
-def forest(**state: Any) -> RandomForestClassifier:
+FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
+
+
+def forest(kind: Any = RandomForestClassifier, **state: Any) -> Any:
     """Return a fitted forest in whose first tree the fields of the root are as given."""
-    model = RandomForestClassifier(3, random_state=0, max_features=None).fit(X, LABELS)
+    model = kind(3, random_state=0, max_features=None).fit(X, LABELS)
     tree = model.estimators_[0].tree_
     content = tree.__getstate__()
     for field, value in state.items():
@@ -37,7 +47,7 @@ def boosted(**state: Any) -> HistGradientBoostingClassifier:
 
 
 def test_fitted_models_are_sound() -> None:
-    assert has_sound_trees(forest())
+    assert all(has_sound_trees(forest(kind)) for kind in FORESTS)
     assert has_sound_trees(boosted())
     assert has_sound_trees(LogisticRegression().fit(X, LABELS))
 
@@ -53,8 +63,9 @@ def test_fitted_models_are_sound() -> None:
         {"feature": -2},
     ],
 )
-def test_a_forest_that_points_outside_is_not_sound(state: dict[str, int]) -> None:
-    assert not has_sound_trees(forest(**state))
+@pytest.mark.parametrize("kind", FORESTS)
+def test_a_forest_that_points_outside_is_not_sound(kind: Any, state: dict[str, int]) -> None:
+    assert not has_sound_trees(forest(kind, **state))
 
 
 @pytest.mark.parametrize(
@@ -64,8 +75,8 @@ def test_a_boosted_model_that_points_outside_is_not_sound(state: dict[str, int])
     assert not has_sound_trees(boosted(**state))
 
 
-@pytest.mark.parametrize("model", [forest(feature=400), boosted(left=10**6)])
+@pytest.mark.parametrize("model", [*(forest(kind, feature=400) for kind in FORESTS), boosted(left=10**6)])
 def test_such_a_file_is_refused(model: Any, tmp_path: Path) -> None:
     write_object(tmp_path / "x.skops", model)
     with pytest.raises(BundleError, match="holds a tree whose nodes point outside it"):
-        read_object(tmp_path / "x.skops")
+        read_object(tmp_path / "x.skops", STORED_TYPES)

@@ -5,7 +5,16 @@ import pytest
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.tests import small_pipeline
 
-ESTIMATORS = ("logistic_regression", "random_forest", "hist_gradient_boosting", "lightgbm")
+
+class TrainedOnDemand(dict[str, Path]):
+    """Estimator → folder of a bundle, trained when it is first asked for."""
+
+    def __init__(self, prepared: ArtifactPaths, root: Path) -> None:
+        self._prepared, self._root = prepared, root
+
+    def __missing__(self, name: str) -> Path:
+        self[name] = small_pipeline.trained(self._prepared, self._root / name, name).bundle
+        return self[name]
 
 
 @pytest.fixture(scope="session")
@@ -17,5 +26,4 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> ArtifactPaths:
 @pytest.fixture(scope="session")
 def bundles(prepared: ArtifactPaths, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Estimator → folder of a bundle; tests must not change it."""
-    root = tmp_path_factory.mktemp("trained")
-    return {name: small_pipeline.trained(prepared, root / name, name).bundle for name in ESTIMATORS}
+    return TrainedOnDemand(prepared, tmp_path_factory.mktemp("trained"))

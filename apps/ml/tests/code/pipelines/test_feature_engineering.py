@@ -14,7 +14,7 @@ from apps.ml.artifact_paths import PARAMETERS_FILE, SPLITS, ArtifactPaths
 from apps.ml.data.processed import ProcessedSplit, read_split, write_schema, write_split
 from apps.ml.errors import DataError, ParameterError
 from apps.ml.features.request_frame import frame_from_records
-from apps.ml.features.safe_objects import read_object
+from apps.ml.features.safe_objects import TRANSFORMER_TYPES, read_object
 from apps.ml.features.tables import TRANSFORMER_FILE, read_feature_schema, read_features
 from apps.ml.features.transformer import FeatureTransformer
 from apps.ml.pipelines.feature_engineering import main
@@ -43,7 +43,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def stored_transformer(paths: ArtifactPaths) -> FeatureTransformer:
-    transformer = read_object(paths.features / TRANSFORMER_FILE)
+    transformer = read_object(paths.features / TRANSFORMER_FILE, TRANSFORMER_TYPES)
     assert isinstance(transformer, FeatureTransformer)
     return transformer
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
@@ -47,6 +47,8 @@ def explained(model: object, rows: int = 30) -> Contributions:
         (LogisticRegression(), "log-odds"),
         (HistGradientBoostingClassifier(max_iter=20, random_state=0), "log-odds"),
         (RandomForestClassifier(10, min_samples_leaf=5, random_state=0), "probability"),
+        (ExtraTreesClassifier(10, min_samples_leaf=5, random_state=0), "probability"),
+        (GaussianNB(), "log-odds"),
     ],
 )
 def test_contributions_and_base_value_give_the_score_of_every_row(estimator: object, output: str) -> None:
@@ -71,12 +73,6 @@ def test_a_models_own_contributions_are_taken_and_their_method_is_named() -> Non
     found = explained(LinearModel())
     assert found.method == "native tree contributions, path-dependent"
     assert found.additivity_error == NOISE
-
-
-def test_an_estimator_without_exact_method_is_undefined_and_says_so() -> None:
-    found = explained(FittedModel(GaussianNB()))
-    assert found.undefined == "no exact contributions are known for GaussianNB"
-    assert found.additivity_error is None
 
 
 def test_contributions_that_miss_one_score_are_undefined() -> None:
@@ -129,7 +125,7 @@ def test_a_forest_of_large_trees_is_explained_on_fewer_rows_and_others_on_all() 
         estimators_ = (Tree(),) * 10
 
     assert affordable_rows(Forest(), 500) == 222
-    assert affordable_rows(LogisticRegression(), 500) == 500
+    assert affordable_rows(FittedModel(LogisticRegression()).estimator, 500) == 500
     assert affordable_rows(Forest(), 20) == 20
 
 

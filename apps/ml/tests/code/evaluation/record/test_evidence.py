@@ -7,6 +7,7 @@ import pytest
 
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.evidence import FORMAT, read_evidence, signed, verify, write_evidence
+from apps.ml.evaluation.record.layout import task_of
 from apps.ml.evaluation.statistics.counting.counts import CountTable
 from apps.ml.evaluation.statistics.shares.rates import rate_named
 from apps.ml.files import read_json, sha256_of_json, write_json
@@ -64,13 +65,27 @@ def test_a_record_of_format_1_is_refused_with_the_act_that_repairs_it(tmp_path: 
         read_evidence(tmp_path / "evidence.json")
 
 
+def test_a_record_of_format_2_is_read_as_it_was_signed_and_is_about_decisions(tmp_path: Path) -> None:
+    record = {key: part for key, part in small_evaluation.record().items() if key not in ("task", "mitigation")}
+    later = ("mitigation", "monotone", "calibration")
+    record["model"] = {key: value for key, value in record["model"].items() if key not in later}
+    old = signed(record, 2)
+    write_json(tmp_path / "evidence.json", old)
+    assert read_evidence(tmp_path / "evidence.json") == old
+    assert task_of(old) == "binary_classification"
+    with pytest.raises(BadInputError, match="does not match its digest"):
+        verify({**old, "format": 3})
+    with pytest.raises(BadInputError, match="names its task from format 3 on"):
+        verify(signed(record))
+
+
 def test_a_record_without_the_layout_is_neither_written_nor_read(tmp_path: Path) -> None:
     partial = signed({**small_evaluation.record(), "surprise": 1})
-    with pytest.raises(BadInputError, match="layout of format 2"):
+    with pytest.raises(BadInputError, match="layout of format 3"):
         write_evidence(tmp_path / "evidence.json", partial)
     assert not (tmp_path / "evidence.json").exists()
     write_json(tmp_path / "evidence.json", partial)
-    with pytest.raises(BadInputError, match="layout of format 2"):
+    with pytest.raises(BadInputError, match="layout of format 3"):
         read_evidence(tmp_path / "evidence.json")
 
 
@@ -84,15 +99,16 @@ def test_a_record_that_was_changed_after_signing_is_not_written(tmp_path: Path) 
 def test_verifying_checks_digest_and_layout() -> None:
     verify(small_evaluation.record())
     verify(small_evaluation.audit_record())
-    with pytest.raises(BadInputError, match="layout of format 2"):
+    with pytest.raises(BadInputError, match="layout of format 3"):
         verify(signed({**small_evaluation.record(), "surprise": 1}))
 
 
 def test_the_record_holds_every_part_and_no_path() -> None:
     record = small_evaluation.record()
     assert list(record) == [
-        *("format", "digest", "subject", "model", "decision", "data", "policy", "parameters", "inference"),
+        *("format", "digest", "task", "subject", "model", "decision", "data", "policy", "parameters", "inference"),
         *("performance", "fairness", "counts", "curves", "explainability", "local_explanations", "truth", "gates"),
+        "mitigation",
     ]
     assert list(small_evaluation.audit_record()) == list(record)
     assert record["policy"]["sensitive_inputs"] == []

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.record.found import Measured
-from apps.ml.evaluation.record.layout import Record
+from apps.ml.evaluation.record.layout import DecisionRecord
 from apps.ml.evaluation.record.record_file import require_layout
 from apps.ml.evaluation.record.schema import SCHEMA_FILE, evidence_schema, write_schema
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
@@ -77,7 +77,7 @@ def test_every_kind_of_record_fits_the_types_and_the_schema(kind: str) -> None:
 )
 def test_types_and_schema_refuse_the_same_records(path: str, value: Any) -> None:
     record = _with(path, value)
-    with pytest.raises(BadInputError, match="does not have the layout of format 2"):
+    with pytest.raises(BadInputError, match="does not have the layout of format 3"):
         require_layout(record)
     assert not jsonschema.Draft202012Validator(evidence_schema()).is_valid(record)
 
@@ -141,7 +141,7 @@ def test_a_message_names_the_place_and_the_repair_and_never_what_stands_there() 
 def test_a_message_names_a_few_places_and_counts_the_others() -> None:
     record = small_evaluation.record()
     record["model"] = dict.fromkeys(record["model"], object())
-    with pytest.raises(BadInputError, match="and 2 more"):
+    with pytest.raises(BadInputError, match="and 5 more"):
         require_layout(record)
 
 
@@ -152,7 +152,7 @@ def test_measurements_of_the_code_are_measurements_of_the_record() -> None:
 
 
 def test_a_record_cannot_be_changed_in_the_hand() -> None:
-    record = Record.model_validate(small_evaluation.record())
+    record = DecisionRecord.model_validate(small_evaluation.record())
     with pytest.raises(ValidationError, match="frozen"):
         record.decision.threshold = 0.1
 

@@ -1,0 +1,147 @@
+"""What `fairmind tune` shows: a live line while it searches, tables when it is done."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from apps.ml.models.progress import SECONDS_BETWEEN_LINES
+
+if TYPE_CHECKING:
+    from apps.ml.experiments.tuning.outcome import Outcome
+
+SHOWN_TRIALS = 5
+SHOWN_FRONT = 12
+
+
+@contextmanager
+def tuning_progress(problem: Any, budget: Any) -> Iterator[Callable[[Sequence[Any]], None]]:
+    """Yield what is told all trials now and then: a bar on a terminal, a line every ten seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _lines(problem, budget)
+        return
+    parts = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Tuning", total=budget.trials, state="")
+
+        def tell(trials: Sequence[Any]) -> None:
+            finished, state = said(problem, trials, budget)
+            bar.update(task, completed=finished, state=state)
+
+        yield tell
+
+
+def _lines(problem: Any, budget: Any) -> Callable[[Sequence[Any]], None]:
+    printed = time.monotonic()
+
+    def tell(trials: Sequence[Any]) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES:
+            printed = time.monotonic()
+            print(f"Tuning: {said(problem, trials, budget)[1]}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def said(problem: Any, trials: Sequence[Any], budget: Any) -> tuple[int, str]:
+    """Return the number of finished trials, and in words: counts, the best so far, the resource spent."""
+    from apps.ml.experiments.tuning.records import trial_records
+    from apps.ml.experiments.tuning.working import standing
+
+    found, records = standing(trials), trial_records(problem, trials)
+    losses = [record.loss for record in records if record.state == "complete" and record.loss is not None]
+    best = f", best {problem.loss.name} {problem.loss.metric(min(losses)):.4f}" if losses else ""
+    failed = f", {found.failed} failed" if found.failed else ""
+    spent = sum(record.share_spent for record in records)
+    counts = f"{found.completed} whole, {found.pruned} given up{failed}, {found.running} running"
+    return found.finished, f"{found.finished} of {budget.trials} trials ({counts}){best}, {spent:.1f} whole trials spent"
+
+
+def show_outcome(outcome: "Outcome", figures: Mapping[str, Any], folder: Path) -> None:
+    """Print the best trials, the front where there is one, the winner, and where everything lies."""
+    console = Console()
+    console.print(trials_table(outcome))
+    if outcome.front:
+        console.print(front_table(outcome))
+    for note in outcome.notes():
+        console.print(f"Note: {note}", soft_wrap=True, highlight=False)
+    _show_winner(console, outcome, bool(figures["applied"]))
+    console.print(f"Report: {folder / 'tuning.md'}    Study: {outcome.name}", soft_wrap=True, highlight=False)
+
+
+def trials_table(outcome: "Outcome") -> Table:
+    """One row per trial, the best first."""
+    counts = ", ".join(
+        f"{outcome.count(state)} {word}"
+        for state, word in (("complete", "trained to the end"), ("pruned", "given up"), ("failed", "failed"))
+    )
+    title = f"{len(outcome.records)} trials: {counts}; {outcome.spent:.1f} whole trials of resource spent"
+    table = Table(title=title, title_justify="left")
+    for heading in ("trial", outcome.problem.loss.title, "± over folds", "kept"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if outcome.problem.space.several:
+        table.add_column("estimator", no_wrap=True)
+    complete = [record for record in outcome.records if record.state == "complete"]
+    for record in sorted(complete, key=lambda record: (record.loss or 0.0, record.number))[:SHOWN_TRIALS]:
+        table.add_row(
+            str(record.number),
+            _number(record.loss),
+            _number(record.loss_error),
+            "" if record.kept is None else f"{record.kept} {record.resource}",
+            *([record.estimator] if outcome.problem.space.several else []),
+        )
+    return table
+
+
+def front_table(outcome: "Outcome") -> Table:
+    """One row per trial that is not clearly beaten, the fairest first."""
+    unfairness = "" if outcome.problem.unfairness is None else outcome.problem.unfairness.title
+    table = Table(title=f"{outcome.problem.loss.title} against {unfairness}", title_justify="left")
+    for heading in ("trial", "loss", "±", "unfairness", "±"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("standing")
+    for one in [one for one in outcome.front if one.standing != "beaten"][:SHOWN_FRONT]:
+        record = one.record
+        table.add_row(
+            str(record.number),
+            _number(one.loss),
+            _number(record.loss_error),
+            _number(one.unfairness),
+            _number(record.unfairness_error),
+            one.standing,
+        )
+    return table
+
+
+def _show_winner(console: Console, outcome: "Outcome", applied: bool) -> None:
+    from apps.ml.experiments.tuning.parameters_file import yaml_scalar
+    from apps.ml.experiments.tuning.winner import experiment_line
+
+    record = outcome.picked.record
+    if record is None:
+        console.print(f"No trial is picked: {outcome.picked.reason}", soft_wrap=True, highlight=False)
+        return
+    console.print(f"Winner: trial {record.number}, picked by {outcome.picked.reason}.", highlight=False)
+    for path, value in outcome.values.items():
+        console.print(f"  {path}: {yaml_scalar(value)}", highlight=False, soft_wrap=True)
+    if applied:
+        console.print("params.yaml holds it now. Train it: `dvc repro`.", highlight=False)
+        return
+    console.print("Write it into params.yaml: `fairmind tune --apply`, or try it:", highlight=False)
+    console.print(f"  {experiment_line(outcome.values)}", soft_wrap=True, highlight=False)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

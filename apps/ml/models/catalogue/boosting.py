@@ -1,0 +1,245 @@
+"""Gradient boosted trees of three libraries, for binary labels by log loss, for numeric ones by squared error.
+
+All three grow round by round, hold scores to directions, take weights and run on one thread.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.data.processed import CLASSIFICATION, REGRESSION
+from apps.ml.models.catalogue.entry import EstimatorEntry
+from apps.ml.models.catalogue.rounds import GrowingRounds, fit_rounds
+from apps.ml.models.fitting import Fit, Fitted, single_threaded
+from apps.ml.models.parts.boosted_trees import BoostedTrees
+from apps.ml.models.parts.xgboost_text import LOGISTIC, SQUARED
+from apps.ml.models.parts.xgboost_trees import XGBoostTrees
+from apps.ml.models.scoring import logistic
+from apps.ml.parameters.estimators import HistGradientBoostingOptions, LightGBMOptions, XGBoostOptions
+
+Matrix = npt.NDArray[np.float64]
+
+
+class GrowingLightGBM(GrowingRounds):
+    """LightGBM in training."""
+
+    def __init__(self, options: LightGBMOptions, fit: Fit) -> None:
+        import lightgbm
+
+        super().__init__(fit, options.n_estimators)
+        parameters = _lightgbm_parameters(options, fit)
+        train = lightgbm.Dataset(fit.train.X, fit.train.labels, weight=fit.train.weights, params=parameters)
+        self._booster: Any = lightgbm.Booster(parameters, train)
+        if self._watches:
+            rows = fit.validation
+            watched = lightgbm.Dataset(rows.X, rows.labels, weight=rows.weights, reference=train, params=parameters)
+            self._booster.add_valid(watched, "validation")
+
+    def fitted(self) -> BoostedTrees:
+        """Return the trees that are kept."""
+        return BoostedTrees(self._booster.model_to_string(num_iteration=self.kept))
+
+    def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
+        self._booster.update()
+        return [self._booster.eval_valid()[0][2] if self._watches else None]
+
+
+class GrowingXGBoost(GrowingRounds):
+    """XGBoost in training."""
+
+    def __init__(self, options: XGBoostOptions, fit: Fit) -> None:
+        import xgboost
+
+        super().__init__(fit, options.n_estimators)
+        watched = [fit.validation] if self._watches else []
+        self._data = [
+            xgboost.DMatrix(rows.X, rows.labels, weight=rows.weights, nthread=1) for rows in (fit.train, *watched)
+        ]
+        self._booster: Any = xgboost.Booster(_xgboost_parameters(options, fit), self._data)
+
+    def fitted(self) -> XGBoostTrees:
+        """Return the trees that are kept."""
+        return XGBoostTrees(bytes(self._booster[: self.kept].save_raw("json")).decode())
+
+    def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
+        self._booster.update(self._data[0], self._spent)
+        if not self._watches:
+            return [None]
+        return [_loss(self._fit, self._booster.predict(self._data[1], output_margin=True))]
+
+
+class GrowingHistGradientBoosting(GrowingRounds):
+    """scikit-learn's histogram gradient boosting in training.
+
+    scikit-learn bins the rows anew whenever it goes on, so it grows as many rounds at once as early stopping waits for.
+    """
+
+    def __init__(self, options: HistGradientBoostingOptions, fit: Fit) -> None:
+        super().__init__(fit, options.max_iter)
+        self._options = options
+        self._grown = _hist_gradient_boosting(options, fit, 1).set_params(warm_start=True)
+
+    def score(self, X: Matrix) -> Matrix:
+        """As :meth:`GrowingRounds.score`, from the trees that are there already."""
+        raw = next(islice(self._staged(X), self.kept - 1, None))
+        return logistic(raw) if self._fit.task == CLASSIFICATION else raw
+
+    def fitted(self) -> Any:
+        """Return an estimator that was fitted at once with the rounds that are kept."""
+        return self.at_once(self.kept)
+
+    def at_once(self, rounds: int) -> Any:
+        """Return an estimator that was fitted at once with so many rounds, whatever has grown so far."""
+        return self._fitted(_hist_gradient_boosting(self._options, self._fit, rounds))
+
+    def _grow(self, most: int) -> Sequence[float | None]:
+        before = self._spent
+        rounds = min(most, self._fit.early_stopping.rounds) if self._watches else most
+        self._fitted(self._grown.set_params(max_iter=before + rounds))
+        if not self._watches:
+            return [None] * rounds
+        return [_loss(self._fit, raw) for raw in islice(self._staged(self._fit.validation.X), before, None)]
+
+    def _staged(self, X: Matrix) -> Iterator[Matrix]:
+        """Yield log-odds or values after each round."""
+        name = "staged_decision_function" if self._fit.task == CLASSIFICATION else "staged_predict"
+        with single_threaded():
+            yield from (np.ravel(raw) for raw in getattr(self._grown, name)(X))
+
+    def _fitted(self, boosting: Any) -> Any:
+        rows = self._fit.train
+        with single_threaded():
+            return boosting.fit(rows.X, rows.labels, sample_weight=rows.weights)
+
+
+def _loss(fit: Fit, raw: npt.NDArray[Any]) -> float:
+    """Return the weighted mean loss of the validation rows: log loss of log-odds, or squared error of values."""
+    found, labels = np.asarray(raw, dtype=np.float64), fit.validation.labels
+    losses = np.logaddexp(0.0, found) - labels * found if fit.task == CLASSIFICATION else (found - labels) ** 2
+    return float(np.average(losses, weights=fit.validation.weights))
+
+
+def _lightgbm_parameters(options: LightGBMOptions, fit: Fit) -> dict[str, Any]:
+    binary = fit.task == CLASSIFICATION
+    return {
+        "objective": "binary" if binary else "regression",
+        "metric": "binary_logloss" if binary else "l2",
+        "num_iterations": options.n_estimators,
+        "learning_rate": options.learning_rate,
+        "num_leaves": options.num_leaves,
+        "min_data_in_leaf": options.min_child_samples,
+        "bagging_fraction": options.subsample,
+        "bagging_freq": 1 if options.subsample < 1 else 0,
+        "feature_fraction": options.colsample_bytree,
+        "lambda_l2": options.reg_lambda,
+        "seed": fit.seed % 2**31,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+        **({"monotone_constraints": list(fit.monotone)} if any(fit.monotone) else {}),
+    }
+
+
+def _xgboost_parameters(options: XGBoostOptions, fit: Fit) -> dict[str, Any]:
+    """`seed_per_iteration`: otherwise all boosters of a process draw from one stream, and who else grows would show."""
+    return {
+        "objective": LOGISTIC if fit.task == CLASSIFICATION else SQUARED,
+        "tree_method": "hist",
+        "learning_rate": options.learning_rate,
+        "max_depth": options.max_depth,
+        "min_child_weight": options.min_child_weight,
+        "subsample": options.subsample,
+        "colsample_bytree": options.colsample_bytree,
+        "reg_lambda": options.reg_lambda,
+        "seed": fit.seed % 2**31,
+        "seed_per_iteration": True,
+        "nthread": 1,
+        "verbosity": 0,
+        **({"monotone_constraints": tuple(fit.monotone)} if any(fit.monotone) else {}),
+    }
+
+
+def _hist_gradient_boosting(options: HistGradientBoostingOptions, fit: Fit, rounds: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if fit.task == CLASSIFICATION else HistGradientBoostingRegressor
+    return kind(
+        learning_rate=options.learning_rate,
+        max_iter=rounds,
+        max_leaf_nodes=options.max_leaf_nodes,
+        min_samples_leaf=options.min_samples_leaf,
+        l2_regularization=options.l2_regularization,
+        monotonic_cst=list(fit.monotone) if any(fit.monotone) else None,
+        categorical_features=None,
+        early_stopping=False,
+        random_state=fit.seed,
+    )
+
+
+def _fit_lightgbm(options: LightGBMOptions, fit: Fit) -> Fitted:
+    return fit_rounds(GrowingLightGBM(options, fit), options.n_estimators)
+
+
+def _fit_xgboost(options: XGBoostOptions, fit: Fit) -> Fitted:
+    return fit_rounds(GrowingXGBoost(options, fit), options.n_estimators)
+
+
+def _fit_hist_gradient_boosting(options: HistGradientBoostingOptions, fit: Fit) -> Fitted:
+    growing = GrowingHistGradientBoosting(options, fit)
+    if fit.early_stopping.enabled:
+        return fit_rounds(growing, options.max_iter)
+    fitted = Fitted(growing.at_once(options.max_iter), rounds=options.max_iter)
+    fit.report(options.max_iter, options.max_iter, None)
+    return fitted
+
+
+_SHARED: Mapping[str, Any] = MappingProxyType(
+    {"tasks": (CLASSIFICATION, REGRESSION), "grows_in_rounds": True, "resource": "rounds", "takes_monotone": True}
+)
+
+ENTRIES: Mapping[str, EstimatorEntry] = MappingProxyType(
+    {
+        "hist_gradient_boosting": EstimatorEntry(
+            "Histogram gradient boosting",
+            _fit_hist_gradient_boosting,
+            grow=GrowingHistGradientBoosting,
+            stored_types=(
+                "_loss.CyHalfBinomialLoss",
+                "_loss.CyHalfSquaredError",
+                "sklearn._loss._loss.CyHalfBinomialLoss",
+                "sklearn._loss._loss.CyHalfSquaredError",
+                "sklearn._loss.link.IdentityLink",
+                "sklearn._loss.link.Interval",
+                "sklearn._loss.link.LogitLink",
+                "sklearn._loss.loss.HalfBinomialLoss",
+                "sklearn._loss.loss.HalfSquaredError",
+                "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+                "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+                "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
+                "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+                "sklearn.preprocessing._label.LabelEncoder",
+            ),
+            **_SHARED,
+        ),
+        "lightgbm": EstimatorEntry(
+            "Gradient boosted trees (LightGBM)",
+            _fit_lightgbm,
+            grow=GrowingLightGBM,
+            exact_contributions=True,
+            **_SHARED,
+        ),
+        "xgboost": EstimatorEntry(
+            "Gradient boosted trees (XGBoost)",
+            _fit_xgboost,
+            grow=GrowingXGBoost,
+            exact_contributions=True,
+            **_SHARED,
+        ),
+    }
+)
+"""Name in params.yaml → entry."""

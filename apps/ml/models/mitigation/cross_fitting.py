@@ -1,0 +1,116 @@
+"""Scores of rows by models that had not seen them: folds of the training rows, and the validation rows.
+
+What a model says of the rows it was fitted to is more certain than what it says of others; rules that are calibrated on
+such scores do not hold for anybody else. Validation rows alone are few. So each fold of the training rows is scored by
+a model fitted to the other folds, which early stopping watches on the validation rows as it does the model that is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.models.fitting import Fitted, Rows
+from apps.ml.models.mitigation.gaps import Bits
+from apps.ml.models.mitigation.request import Codes, MitigationRequest, Numbers
+
+VALIDATION = -1
+"""Fold of the validation rows."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows with a score of a model that had not seen them.
+
+    `X` float64 [n, k], `labels` int8 [n], `codes` int64 [n] (below 0: unknown group), `scores` float64 [n]. `fold`:
+    int64 [n], the fold of a training row, -1 for a validation row. `weights`: float64 [2], the mean weight of a row of
+    label 0 and of label 1.
+    """
+
+    X: Numbers
+    labels: Bits
+    codes: Codes
+    scores: Numbers
+    fold: npt.NDArray[np.int64]
+    weights: Numbers
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
+        """Return the rows where `chosen` [n] is true."""
+        parts = (self.X, self.labels, self.codes, self.scores, self.fold)
+        return HeldOut(*(part[chosen] for part in parts), self.weights)
+
+
+def held_out_scores(request: MitigationRequest, fitted: Fitted, folds: int) -> HeldOut:
+    """Score the validation rows with the model that is kept, and training rows with models of other folds.
+
+    Parameters
+    ----------
+    fitted
+        The configured estimator, fitted to all training rows.
+    folds
+        0: validation rows only.
+    """
+    labels = np.asarray(request.validation.labels).astype(np.int8)
+    validation = HeldOut(
+        request.validation.X,
+        labels,
+        request.validation_codes,
+        request.score(fitted.estimator, request.validation.X),
+        np.full(len(labels), VALIDATION),
+        mean_weights(request.train),
+    )
+    return joined(_of_folds(request, folds), validation) if folds else validation
+
+
+def _of_folds(request: MitigationRequest, folds: int) -> HeldOut:
+    rows, labels = request.train, np.asarray(request.train.labels).astype(np.int8)
+    fold = fold_of(request.train_codes, labels, folds, request.seed)
+    scores = np.empty(len(rows))
+    for seen, unseen in splits(fold):
+        part = request.fit(rows_at(rows, seen), request.validation)
+        scores[unseen] = request.score(part.estimator, rows.X[unseen])
+    return HeldOut(rows.X, labels, request.train_codes, scores, fold, mean_weights(rows))
+
+
+def joined(first: HeldOut, second: HeldOut) -> HeldOut:
+    """Put rows of one after those of the other."""
+    names = ("X", "labels", "codes", "scores", "fold")
+    parts = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
+    return replace(first, **parts)
+
+
+def fold_of(codes: Codes, labels: Bits, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return int64 [n] from 0 to folds - 1: every group's rows of each label are spread evenly.
+
+    The division does not depend on how the groups are numbered.
+    """
+    drawn = np.random.default_rng(seed).random(len(labels))
+    fold = np.empty(len(labels), dtype=np.int64)
+    cells = 2 * np.asarray(codes, dtype=np.int64) + np.asarray(labels)
+    for cell in np.unique(cells):
+        rows = np.flatnonzero(cells == cell)
+        fold[rows[np.argsort(drawn[rows], kind="stable")]] = np.arange(len(rows)) % folds
+    return fold
+
+
+def splits(fold: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Yield, fold by fold, the positions of the rows to fit to and of the rows left out."""
+    for number in range(int(fold.max()) + 1):
+        yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def rows_at(rows: Rows, positions: npt.NDArray[np.intp]) -> Rows:
+    """Return some of the rows."""
+    weights = None if rows.weights is None else rows.weights[positions]
+    return Rows(rows.X[positions], rows.labels[positions], weights)
+
+
+def mean_weights(rows: Rows) -> Numbers:
+    """Return float64 [2]: the mean weight of the rows of label 0 and of label 1, one where rows have none."""
+    if rows.weights is None:
+        return np.ones(2)
+    return np.array([float(np.mean(rows.weights[np.asarray(rows.labels) == label])) for label in (0, 1)])
