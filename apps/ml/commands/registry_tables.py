@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from apps.ml.commands.results import VERDICT_STYLE, gates_table
+from apps.ml.commands.results import VERDICT_STYLE, gates_table, main_measurement
 
-KEPT_WHOLE = ("version", "aliases", "verdict", "ROC AUC")
+KEPT_WHOLE = ("version", "aliases", "verdict")
 
 
 def moment(milliseconds: int) -> str:
@@ -20,17 +20,16 @@ def moment(milliseconds: int) -> str:
 def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
     """One row per version."""
     table = Table(title=f"Registered versions: {len(versions)}", title_justify="left")
-    for heading in ("model", "version", "aliases", "verdict", "estimator", "ROC AUC", "made (UTC)"):
+    for heading in ("model", "version", "aliases", "verdict", "estimator", "main measurement", "made (UTC)"):
         table.add_column(heading, overflow="fold", no_wrap=heading in KEPT_WHOLE)
     for version in versions:
-        auc = version["metrics"].get("performance.roc_auc")
         table.add_row(
             version["model"],
             version["version"],
             "\n".join(version["aliases"]),
             _styled(version["verdict"]),
             version["estimator"],
-            "" if auc is None else f"{auc:.4f}",
+            main_measurement(version["metrics"]),
             moment(version["created"]),
         )
     return table

@@ -1,6 +1,7 @@
 """`fairmind results`: what the pipeline measured last, as one table."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from apps.ml.artifact_paths import METRICS, ArtifactPaths
 from apps.ml.errors import BadInputError
+from apps.ml.evaluation.documents.words import figure
 from apps.ml.files import read_json
 
 SHOWN_COMPARISONS = (
@@ -18,8 +20,21 @@ SHOWN_COMPARISONS = (
     "equal_opportunity_difference",
     "equalized_odds_difference",
     "predictive_parity_difference",
+    "mean_prediction_difference",
+    "mean_error_difference",
+    "mean_absolute_error_difference",
+    "largest_group_loss",
 )
 """Comparisons that the table shows; fairness.json and the report hold all of them."""
+
+LARGE = 100
+"""Numbers from here on are no shares and are written with fewer decimals."""
+
+MAIN_MEASUREMENTS = {
+    "performance.roc_auc": ("ROC AUC", ".4f"),
+    "performance.mean_absolute_error": ("MAE", ",.5g"),
+}
+"""Path → how the measurement is called and written; the first that a model has is its main one."""
 
 VERDICT_STYLE = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
@@ -47,7 +62,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def performance_table(performance: dict[str, Any]) -> Table:
     """One row per measurement, with its interval."""
-    table = Table(title=f"Performance on {performance['rows']} test rows", title_justify="left")
+    unit = f", in {performance['unit']} where it has a unit" if performance.get("unit") else ""
+    table = Table(title=f"Performance on {performance['rows']} test rows{unit}", title_justify="left")
     _columns(table, "metric")
     for name, measurement in _measurements(performance):
         table.add_row(name, *_cells(measurement))
@@ -60,7 +76,8 @@ def fairness_table(fairness: dict[str, Any]) -> Table:
     _columns(table, "attribute", "metric")
     for attribute, content in fairness.items():
         for name in SHOWN_COMPARISONS:
-            table.add_row(attribute, name, *_cells(content[name]))
+            if name in content:
+                table.add_row(attribute, name, *_cells(content[name]))
     return table
 
 
@@ -72,6 +89,9 @@ def gates_table(registration: dict[str, Any]) -> Table:
     for name, gate in judged_by_name(registration).items():
         style = VERDICT_STYLE[gate["verdict"]]
         table.add_row(name, f"[{style}]{gate['verdict']}[/{style}]", gate["reason"])
+    if registration.get("not_applicable"):
+        table.caption = f"Not asked of this model: {', '.join(registration['not_applicable'])}"
+        table.caption_justify = "left"
     return table
 
 
@@ -80,6 +100,19 @@ def judged_by_name(registration: dict[str, Any]) -> dict[str, Any]:
     guards = {f"guard: {name}": guard for name, guard in registration.get("guards", {}).items()}
     policy = {f"policy: {name}": rule for name, rule in registration.get("policy", {}).items()}
     return {**registration["gates"], **guards, **policy}
+
+
+def main_measurement(metrics: Mapping[str, float]) -> str:
+    """Return the measurement by which a model is known, as text: ROC AUC of decisions, the error of numbers.
+
+    Parameters
+    ----------
+    metrics : path of a measurement → its value, as a run has them; empty text where neither is there
+    """
+    for path, (name, written) in MAIN_MEASUREMENTS.items():
+        if metrics.get(path) is not None:
+            return f"{name} {metrics[path]:{written}}"
+    return ""
 
 
 def _columns(table: Table, *labels: str) -> None:
@@ -97,5 +130,10 @@ def _measurements(section: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def _cells(measurement: dict[str, Any]) -> tuple[str, str, str]:
     if measurement["value"] is None:
         return ("undefined", measurement.get("undefined", ""), str(measurement["n"]))
-    interval = f"{measurement['lower']:.4f} to {measurement['upper']:.4f}" if "lower" in measurement else ""
-    return (f"{measurement['value']:.4f}", interval, str(measurement["n"]))
+    interval = f"{_written(measurement['lower'])} to {_written(measurement['upper'])}" if "lower" in measurement else ""
+    return (_written(measurement["value"]), interval, str(measurement["n"]))
+
+
+def _written(value: float) -> str:
+    """Four decimals, as shares have them; of large numbers five digits."""
+    return f"{value:.4f}" if abs(value) < LARGE else figure(value, 5)

@@ -14,6 +14,7 @@ from apps.ml.artifact_paths import ArtifactPaths, repository_root
 from apps.ml.commands.comparison_tables import NO_RUN, print_runs_comparison
 from apps.ml.commands.registry_tables import moment
 from apps.ml.commands.reproduction_tables import print_reproduction
+from apps.ml.commands.results import main_measurement
 from apps.ml.errors import EXIT_DONE, BadInputError
 from apps.ml.files import write_json, write_text, write_with
 from apps.ml.parameters import read_parameters
@@ -21,7 +22,7 @@ from apps.ml.parameters import read_parameters
 app = typer.Typer(no_args_is_help=True, help="Tracked runs: listed, side by side, made again.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Dataset = Annotated[str | None, typer.Option(help="Only runs of this data set.")]
-KEPT_WHOLE = ("run", "verdict", "ROC AUC")
+KEPT_WHOLE = ("run", "verdict")
 LATEST = 5
 PAGE = "comparison.html"
 USUAL_TOLERANCE = 1e-6
@@ -143,18 +144,17 @@ def _own_dataset() -> str:
 def _list_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     datasets = sorted({run["dataset"] for run in runs})
     table = Table(title=f"Complete runs: {len(runs)} ({', '.join(datasets)})", title_justify="left")
-    headings = ("run", "experiment", "estimator", "verdict", "ROC AUC", "started (UTC)")
+    headings = ("run", "experiment", "estimator", "verdict", "main measurement", "started (UTC)")
     for heading in (*(("data set",) if len(datasets) > 1 else ()), *headings):
         table.add_column(heading, overflow="fold", no_wrap=heading in KEPT_WHOLE)
     for run in runs:
-        auc = run["metrics"].get("performance.roc_auc")
         table.add_row(
             *((run["dataset"],) if len(datasets) > 1 else ()),
             run["run_id"][:8],
             "\n".join(run["experiments"]),
             run["parameters"].get("model_training.estimator", ""),
             run["verdict"],
-            "" if auc is None else f"{auc:.4f}",
+            main_measurement(run["metrics"]),
             moment(run["started"]),
         )
     return table

@@ -21,16 +21,21 @@ INTERRUPTED = 130
 
 
 def tune(
-    trials: Annotated[int | None, typer.Option(help="Trials of the whole study, those of earlier runs included.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Trials of the whole study, those of earlier runs included.")
+    ] = None,
     seconds: Annotated[int | None, typer.Option(help="Start no trial after so many seconds; 0: no limit.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe, random, grid or nsga2.")] = None,
     pruner: Annotated[str | None, typer.Option(help="hyperband, successive_halving or none.")] = None,
     estimator: Annotated[list[str] | None, typer.Option(help="What is tuned; give it again for several.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What is made small or large, such as log_loss or roc_auc.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What is made small or large, such as log_loss or roc_auc.")
+    ] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study. Default: the data set and a digest.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that must exist.")] = False,
     storage: Annotated[
-        str | None, typer.Option(help="sqlite:///FILE or postgresql://…; default: FAIRMIND_TUNING_STORAGE, else a file.")
+        str | None,
+        typer.Option(help="sqlite:///FILE or postgresql://…; default: FAIRMIND_TUNING_STORAGE, else a file."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     ray_workers: Annotated[int, typer.Option(min=0, help="Workers on Ray in place of processes.")] = 0,

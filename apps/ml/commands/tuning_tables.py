@@ -66,7 +66,10 @@ def said(problem: Any, trials: Sequence[Any], budget: Any) -> tuple[int, str]:
     failed = f", {found.failed} failed" if found.failed else ""
     spent = sum(record.share_spent for record in records)
     counts = f"{found.completed} whole, {found.pruned} given up{failed}, {found.running} running"
-    return found.finished, f"{found.finished} of {budget.trials} trials ({counts}){best}, {spent:.1f} whole trials spent"
+    return (
+        found.finished,
+        f"{found.finished} of {budget.trials} trials ({counts}){best}, {spent:.1f} whole trials spent",
+    )
 
 
 def show_outcome(outcome: "Outcome", figures: Mapping[str, Any], folder: Path) -> None:

@@ -1,9 +1,9 @@
 """Checks against the truth, where a data set knows it: held-out columns of true probabilities or true numbers.
 
 A generator can tell the probability with which the positive event was going to happen, or the number that was to be
-expected. It is kept out of the features and compared with the score here, so that the evidence itself can be checked. A
-held-out column counts as the truth if its name starts with `true_` and all its values are numbers, between 0 and 1
-where they are compared with probabilities.
+expected, or that would be fair. It is kept out of the features and compared with the score here, so that the evidence
+itself can be checked. A held-out column counts as the truth if its name starts with `true_` (a number also with
+`fair_`) and all its values are numbers, between 0 and 1 where they are compared with probabilities.
 """
 
 import math
@@ -18,6 +18,7 @@ from apps.ml.evaluation.statistics.numbers.errors import mean_error
 from apps.ml.evaluation.statistics.scores.losses import mean_loss
 
 PREFIX = "true_"
+FAIR = "fair_"
 
 Numbers = npt.NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def true_probabilities(held_out: pd.DataFrame) -> dict[str, Numbers]:
 
 def true_numbers(held_out: pd.DataFrame) -> dict[str, Numbers]:
     """Return the held-out columns that are true numbers, finite in every row, as float64 [n]."""
-    named = [str(column) for column in held_out.columns if str(column).startswith(PREFIX)]
+    named = [str(column) for column in held_out.columns if str(column).startswith((PREFIX, FAIR))]
     values = {name: pd.to_numeric(held_out[name], errors="coerce").to_numpy(dtype=np.float64) for name in named}
     return {name: numbers for name, numbers in values.items() if np.isfinite(numbers).all()}
 

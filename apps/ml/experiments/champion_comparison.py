@@ -14,9 +14,11 @@ from typing import Any
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import GROUP, ProcessedSchema, ProcessedSplit, read_schema, read_split
 from apps.ml.errors import BundleError
-from apps.ml.evaluation.gates.champion import judge_against_champion
+from apps.ml.evaluation.gates.champion import ChampionJudgement, judge_against_champion
 from apps.ml.evaluation.gates.changes import PairedRows
 from apps.ml.evaluation.gates.judging import Verdict
+from apps.ml.evaluation.gates.number_changes import PairedNumbers, judge_numbers_against_champion
+from apps.ml.evaluation.gates.tasks import gates_for
 from apps.ml.experiments import registry, tags
 from apps.ml.experiments.fingerprint import dvc_digest
 from apps.ml.experiments.registry import Version
@@ -125,10 +127,7 @@ def _compare(
     refused = _why_not(new.info, old.info, schema, split)
     if refused is not None:
         return _inconclusive(refused)
-    paired = _paired_rows(new, old, split)
-    found = judge_against_champion(
-        parameters.model_registration, parameters.model_evaluation, paired, new.info.favourable
-    )
+    found = _judged(new, old, split, parameters)
     same_data = champion.tags.get(tags.DATA) == run.data.tags.get(tags.DATA)
     note = {} if same_data else {"note": OTHER_DATA}
     return {**found.to_dict(), **note, "rows": len(split)}
@@ -148,7 +147,7 @@ def _test_rows(run: Any, paths: ArtifactPaths) -> tuple[ProcessedSchema, Process
 
 def _why_not(new: BundleInfo, old: BundleInfo, schema: ProcessedSchema, split: ProcessedSplit) -> _Refused | None:
     """Say why the champion cannot answer the candidate's rows, or answers another question."""
-    if (new.favourable, new.positive_name) != (old.favourable, old.positive_name):
+    if (new.task, new.favourable, new.positive_name) != (old.task, old.favourable, old.positive_name):
         return _Refused(f"the champion predicts another event, or another outcome is the favourable one. {OVERRIDING}")
     kinds = {column.name: column.kind for column in schema.columns if column.name in split.features.columns}
     kinds |= {GROUP + str(attribute): "categorical" for attribute in split.groups.columns}
@@ -161,11 +160,14 @@ def _why_not(new: BundleInfo, old: BundleInfo, schema: ProcessedSchema, split: P
     return None
 
 
-def _paired_rows(new: ModelBundle, old: ModelBundle, split: ProcessedSplit) -> PairedRows:
+def _judged(new: ModelBundle, old: ModelBundle, split: ProcessedSplit, parameters: Parameters) -> ChampionJudgement:
+    rules = parameters.model_registration
+    rules = rules.model_copy(update={"gates": gates_for(new.info.task, rules.gates).gates})
     ours, theirs = (bundle.answers(split.inputs(bundle.info.columns)) for bundle in (new, old))
     if ours.decisions is None or theirs.decisions is None:
-        raise BundleError("a model that predicts numbers decides nothing. Promote it by hand with a reason.")
-    return PairedRows(
+        numbers = PairedNumbers(split.labels, ours.scores, theirs.scores, split.groups)
+        return judge_numbers_against_champion(rules, parameters.model_evaluation, numbers)
+    rows = PairedRows(
         labels=split.labels,
         new_scores=ours.scores,
         old_scores=theirs.scores,
@@ -173,6 +175,7 @@ def _paired_rows(new: ModelBundle, old: ModelBundle, split: ProcessedSplit) -> P
         old_decisions=theirs.decisions,
         groups=split.groups,
     )
+    return judge_against_champion(rules, parameters.model_evaluation, rows, new.info.favourable)
 
 
 def _inconclusive(refused: _Refused) -> dict[str, Any]:

@@ -256,13 +256,9 @@ def read_bundle(folder: Path, verify: bool = True) -> ModelBundle:
         a golden row gets another score.
     """
     bundle_files.check_manifest(folder)
+    info, transformer = _read_info(folder), read_transformer(folder / TRANSFORMER_FILE)
     estimator = read_part(folder, STORED_TYPES)
-    bundle = ModelBundle(
-        _read_info(folder),
-        read_transformer(folder / TRANSFORMER_FILE),
-        estimator,
-        _read_adjustment(folder / ADJUSTMENT_FOLDER, estimator),
-    )
+    bundle = ModelBundle(info, transformer, estimator, _read_adjustment(folder / ADJUSTMENT_FOLDER, estimator))
     if verify:
         golden_rows.check_golden(
             folder, bundle.info.columns, bundle.score, lambda frame: _decision_scores(bundle, frame)

@@ -47,7 +47,8 @@ def fit_calibrated(entry: EstimatorEntry, options: Any, fit: Fit, calibration: C
     Returns
     -------
     Fitted
-        Fitted to all training rows, with the rounds of that fit. `converged` speaks of this fit and those of the folds.
+        Fitted to all training rows, with the rounds of that fit. `converged` speaks of this fit and those of the
+        folds. Progress counts fits where there are several.
 
     Raises
     ------
@@ -58,12 +59,15 @@ def fit_calibrated(entry: EstimatorEntry, options: Any, fit: Fit, calibration: C
     if method == "none":
         return entry.fit(options, fit)
     outputs, converged = np.empty(len(fit.train)), True
-    for seen, unseen in _folds(fit.train, calibration.folds, fit.seed):
-        part = entry.fit(options, replace(fit, train=_rows(fit.train, seen)))
+    folds, quiet = list(_folds(fit.train, calibration.folds, fit.seed)), replace(fit, report=_silent)
+    for done, (seen, unseen) in enumerate(folds, start=1):
+        part = entry.fit(options, replace(quiet, train=_rows(fit.train, seen)))
         outputs[unseen] = outputs_of(part.estimator, within_single_precision(fit.train.X[unseen]))
         converged = converged and part.converged
+        fit.report(done, len(folds) + 1, None)
     curve = fitted_curve(method, outputs, np.asarray(fit.train.labels, dtype=np.float64), fit.train.weights)
-    whole = entry.fit(options, fit)
+    whole = entry.fit(options, quiet)
+    fit.report(len(folds) + 1, len(folds) + 1, None)
     return Fitted(Calibrated(whole.estimator, curve), whole.rounds, whole.converged and converged)
 
 
@@ -150,6 +154,10 @@ def _folds(rows: Rows, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.i
     for _, left_out in splitter.split(np.zeros((len(labels), 1)), labels):
         out = np.isin(rank[which], left_out)
         yield np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def _silent(done: int, total: int, loss: float | None) -> None:
+    """Report nothing."""
 
 
 def _rows(rows: Rows, positions: npt.NDArray[np.intp]) -> Rows:

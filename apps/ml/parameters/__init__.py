@@ -11,6 +11,7 @@ from apps.ml.parameters.features import ColumnOverride, FeatureEngineering
 from apps.ml.parameters.mitigation import Constraint, Mitigation, MitigationName
 from apps.ml.parameters.reading import Parameters, check_parameters, read_parameters
 from apps.ml.parameters.registration import (
+    PAIRED_ERRORS,
     PAIRED_GAPS,
     PAIRED_METRICS,
     PAIRED_RATES,
@@ -26,6 +27,7 @@ from apps.ml.parameters.tuning import ModelTuning
 from apps.ml.parameters.values import Encoding, Name, NumericImputation, OpenShare, Scaling, Section, Share
 
 __all__ = [
+    "PAIRED_ERRORS",
     "PAIRED_GAPS",
     "PAIRED_METRICS",
     "PAIRED_RATES",

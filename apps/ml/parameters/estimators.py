@@ -17,6 +17,7 @@ from apps.ml.validation_errors import describe_validation_errors, nearest_name
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Depth = Annotated[int, Field(ge=0)]
+Bins = Annotated[int, Field(ge=2, le=65_535)]
 Leaves = Annotated[int, Field(ge=2)]
 
 
@@ -34,7 +35,7 @@ class LinearRegressionOptions(Section):
 
 
 class LinearSVMOptions(Section):
-    """scikit-learn's LinearSVC, for numeric labels LinearSVR; `epsilon` is read by the latter."""
+    """scikit-learn's LinearSVC, for numeric labels LinearSVR (`epsilon` in deviations of the label)."""
 
     C: Annotated[Positive, Range(1e-3, 1e2, log=True)] = 1.0
     epsilon: NonNegative = 0.0
@@ -42,7 +43,7 @@ class LinearSVMOptions(Section):
 
 
 class SVMOptions(Section):
-    """scikit-learn's SVC, for numeric labels SVR; its time grows with the square of the rows."""
+    """scikit-learn's SVC, for numeric labels SVR (`epsilon` in deviations of the label); slow: rows count squared."""
 
     C: Annotated[Positive, Range(1e-2, 1e2, log=True)] = 1.0
     kernel: Annotated[Literal["rbf", "poly", "sigmoid"], Choice(("rbf", "poly"))] = "rbf"
@@ -86,7 +87,7 @@ class HistGradientBoostingOptions(Section):
 
 
 class LightGBMOptions(Section):
-    """LightGBM's gradient boosted trees."""
+    """LightGBM's gradient boosted trees; `max_bin` and `min_data_in_bin` say how finely values are told apart."""
 
     n_estimators: Count = 600
     learning_rate: Annotated[Positive, Range(0.01, 0.3, log=True)] = 0.05
@@ -95,18 +96,26 @@ class LightGBMOptions(Section):
     subsample: Annotated[Rate, Range(0.5, 1.0)] = 1.0
     colsample_bytree: Annotated[Rate, Range(0.3, 1.0)] = 0.8
     reg_lambda: Annotated[NonNegative, Range(1e-3, 100.0, log=True)] = 1.0
+    max_bin: Bins = 255
+    min_data_in_bin: Count = 3
+    path_smooth: NonNegative = 0.0
 
 
 class XGBoostOptions(Section):
-    """XGBoost's gradient boosted trees."""
+    """XGBoost's gradient boosted trees.
+
+    `max_leaves` 0: trees grow level by level down to `max_depth`; else leaf by leaf up to so many, at any depth.
+    """
 
     n_estimators: Count = 600
     learning_rate: Annotated[Positive, Range(0.01, 0.3, log=True)] = 0.05
     max_depth: Annotated[Count, Range(3, 10)] = 6
+    max_leaves: Depth = 0
     min_child_weight: Annotated[NonNegative, Range(0.1, 50.0, log=True)] = 1.0
     subsample: Annotated[Rate, Range(0.5, 1.0)] = 1.0
     colsample_bytree: Annotated[Rate, Range(0.3, 1.0)] = 0.8
     reg_lambda: Annotated[NonNegative, Range(1e-3, 100.0, log=True)] = 1.0
+    max_bin: Bins = 256
 
 
 class ExplainableBoostingOptions(Section):
@@ -152,11 +161,15 @@ MEMBER_OPTIONS: Mapping[str, type[Section]] = MappingProxyType(
 
 
 class Member(Section):
-    """One member of an ensemble: an estimator, its weight, and those of its options that differ from the defaults."""
+    """One member of an ensemble: an estimator, its weight, and those of its options that differ from the defaults.
+
+    `seed` is added to the seed of the training, so that members of one kind can differ.
+    """
 
     estimator: str
     weight: Positive = 1.0
     options: dict[str, Any] = {}
+    seed: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
     @property
     def chosen(self) -> Section:

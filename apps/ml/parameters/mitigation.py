@@ -44,7 +44,7 @@ class CorrelationRemoverOptions(Section):
 
 
 class ExponentiatedGradientOptions(Section):
-    """fairlearn's ExponentiatedGradient; `eps` 0: half the tolerance. Each iteration fits the estimator up to nine times."""
+    """fairlearn's ExponentiatedGradient; `eps` 0: half the tolerance. An iteration fits up to nine models."""
 
     eps: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     max_iter: Count = 15

@@ -12,6 +12,9 @@ MetricPath = Annotated[
 PAIRED_METRICS = ("roc_auc", "accuracy", "balanced_accuracy", "recall")
 """Of `performance`: what is compared with the champion, on the same rows."""
 
+PAIRED_ERRORS = ("mean_absolute_error", "mean_squared_error", "mean_error")
+"""Of `performance` and of a group, where numbers are predicted: what is compared with the champion."""
+
 PAIRED_GAPS = (
     "demographic_parity_difference",
     "equal_opportunity_difference",
@@ -68,7 +71,8 @@ class Gate(Section):
             raise ValueError(
                 f"{self.metric} is not compared with the champion; compared are performance.({'|'.join(PAIRED_METRICS)}"
                 f"), fairness.<attribute>.({'|'.join(PAIRED_GAPS)}) and "
-                f"fairness.<attribute>.groups.<group>.({'|'.join(PAIRED_RATES)})"
+                f"fairness.<attribute>.groups.<group>.({'|'.join(PAIRED_RATES)}), and of predicted numbers "
+                f"performance.({'|'.join(PAIRED_ERRORS)}) and the same of a group"
             )
         return self
 
@@ -76,19 +80,24 @@ class Gate(Section):
 def _is_compared_with_the_champion(keys: list[str]) -> bool:
     match keys:
         case ["performance", metric]:
-            return metric in PAIRED_METRICS
+            return metric in PAIRED_METRICS or metric in PAIRED_ERRORS
         case ["fairness", _, gap]:
             return gap in PAIRED_GAPS
         case ["fairness", _, "groups", _, rate]:
-            return rate in PAIRED_RATES
+            return rate in PAIRED_RATES or rate in PAIRED_ERRORS
     return False
 
 
 class GroupPerformance(Section):
-    """The least balanced accuracy of each judged group; .5 is what decisions that ignore the person reach."""
+    """The least that each judged group must reach.
+
+    `balanced_accuracy`: of decisions; .5 is what those that ignore the person reach. `r_squared`: of predicted numbers;
+    0 is what the group's own mean reaches.
+    """
 
     enabled: bool = True
     balanced_accuracy: Share = 0.5
+    r_squared: Annotated[float, Field(le=1)] = 0.0
 
 
 class LevellingDown(Section):

@@ -2,7 +2,7 @@
 
 Reads artifacts/01_processed (schema, training and test rows, and of a mitigated model validation rows),
 artifacts/02_features (encoded training rows) and artifacts/03_models/bundle; writes artifacts/04_predictions and
-everything evaluation puts under reports/. Knows nothing of gates: they judge what is written here.
+everything evaluation puts under reports/. Knows nothing of the gates of params.yaml: they judge what is written here.
 """
 
 import shutil

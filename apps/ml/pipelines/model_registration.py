@@ -11,14 +11,12 @@ from typing import Any
 from apps.ml.artifact_paths import METRICS, ArtifactPaths
 from apps.ml.errors import BadInputError
 from apps.ml.evaluation.evidence import read_evidence
-from apps.ml.evaluation.gates.guards import judge_guards
-from apps.ml.evaluation.gates.judging import judge
-from apps.ml.evaluation.gates.policy import judge_policy
-from apps.ml.evaluation.gates.summary import Judgement, registration_summary
+from apps.ml.evaluation.gates.model_judgement import judge_model
+from apps.ml.evaluation.gates.summary import registration_summary
 from apps.ml.experiments.fingerprint import Fingerprint, fingerprint_of
 from apps.ml.experiments.publisher import publish
 from apps.ml.files import read_json, write_json
-from apps.ml.parameters import Parameters, read_parameters
+from apps.ml.parameters import read_parameters
 from apps.ml.pipelines.stage import run_stage
 
 JUDGED = METRICS[:-1]
@@ -27,23 +25,14 @@ JUDGED = METRICS[:-1]
 def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
     """Judge, publish, then write the verdict."""
     parameters = read_parameters(paths.parameters)
-    judgement = _judge(parameters, _metrics(paths), read_evidence(paths.evidence))
+    rules, confidence = parameters.model_registration, parameters.model_evaluation.confidence
+    judgement = judge_model(rules, _metrics(paths), read_evidence(paths.evidence), confidence)
     fingerprint = fingerprint_of(paths)
-    content = registration_summary(judgement, parameters.model_registration)
+    content = registration_summary(judgement, rules)
     registration = {**content, "fingerprint": fingerprint.value}
     publish(paths, registration, fingerprint)
     write_json(paths.publication / "publication.json", _publication_content(paths, fingerprint))
     write_json(paths.metric("registration"), registration)
-
-
-def _judge(parameters: Parameters, metrics: dict[str, Any], evidence: dict[str, Any]) -> Judgement:
-    rules, confidence = parameters.model_registration, parameters.model_evaluation.confidence
-    counts, favourable = evidence["counts"], evidence["decision"]["favourable"]
-    return Judgement(
-        judge(rules.gates, metrics, counts, favourable),
-        judge_guards(rules.guards, counts, metrics["fairness"], favourable, confidence),
-        judge_policy(rules.policy, evidence["policy"]),
-    )
 
 
 def _metrics(paths: ArtifactPaths) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Stage of its own: search better options on training and validation rows, and write what was found.
 
-Reads artifacts/01_processed and artifacts/02_features, writes reports/tuning. The study is made anew each time, in memory
-and by one process, so that the same inputs give the same files. Nothing downstream reads them: a person writes the winner
-into params.yaml (`fairmind tune --apply` does both).
+Reads artifacts/01_processed and artifacts/02_features, writes reports/tuning. The study is made anew each time, in
+memory and by one process, so that the same inputs give the same files. Nothing downstream reads them: a person writes
+the winner into params.yaml (`fairmind tune --apply` does both).
 """
 
 from apps.ml.artifact_paths import ArtifactPaths
@@ -14,7 +14,7 @@ from apps.ml.experiments.tuning.report import write_report
 from apps.ml.experiments.tuning.running import run_here
 from apps.ml.experiments.tuning.storage import Place
 from apps.ml.experiments.tuning.study import opened
-from apps.ml.experiments.tuning.working import Budget
+from apps.ml.experiments.tuning.working import Budget, untold
 from apps.ml.parameters import read_parameters
 from apps.ml.pipelines.stage import run_stage
 
@@ -30,7 +30,7 @@ def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
         )
     problem = read_problem(paths, parameters)
     with opened(problem, Place(), problem.name) as study:
-        run_here(problem, study, Budget(tuning.trials), lambda trials: None)
+        run_here(problem, study, Budget(tuning.trials), untold)
         records = trial_records(problem, study.study.get_trials(deepcopy=False))
     write_report(paths.tuning, outcome_of(problem.name, problem, records))
 

@@ -10,17 +10,29 @@ from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.pipelines import feature_engineering, model_training
 from apps.ml.tests import small_loans
 
-SMALL_MEMBER = {"estimator": "lightgbm", "options": {"n_estimators": 40, "num_leaves": 5}}
+SMALL_MACHINE = {"max_rounds": 150, "outer_bags": 2, "interactions": 2}
+SMALL_XGBOOST = {"n_estimators": 80, "max_depth": 3}
 SMALL_ESTIMATORS: dict[str, Any] = {
     "random_forest": {"n_estimators": 30, "min_samples_leaf": 10},
+    "extra_trees": {"n_estimators": 30, "min_samples_leaf": 10},
     "hist_gradient_boosting": {"max_iter": 40, "max_leaf_nodes": 5},
     "lightgbm": {"n_estimators": 80, "num_leaves": 5},
-    "xgboost": {"n_estimators": 80, "max_depth": 3},
-    "extra_trees": {"n_estimators": 30, "min_samples_leaf": 10},
-    "explainable_boosting": {"max_rounds": 150, "outer_bags": 2, "interactions": 2},
+    "xgboost": SMALL_XGBOOST,
+    "explainable_boosting": SMALL_MACHINE,
     "mlp": {"hidden_units": 8, "epochs": 10},
-    "voting": {"members": [{"estimator": "logistic_regression"}, SMALL_MEMBER]},
-    "stacking": {"members": [{"estimator": "logistic_regression"}, SMALL_MEMBER], "folds": 2},
+    "voting": {
+        "members": [
+            {"estimator": "xgboost", "options": SMALL_XGBOOST},
+            {"estimator": "explainable_boosting", "options": SMALL_MACHINE},
+        ]
+    },
+    "stacking": {
+        "members": [
+            {"estimator": "logistic_regression"},
+            {"estimator": "lightgbm", "options": {"n_estimators": 40, "num_leaves": 5}},
+        ],
+        "folds": 2,
+    },
 }
 
 

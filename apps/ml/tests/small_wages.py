@@ -1,7 +1,7 @@
 """A small made-up data set with a numeric label for tests: hourly wages, by a rule that is written down here.
 
-Wages rise with schooling and experience, are lower for women by `GAP` at equal columns, and know nothing of noise. Sex is the
-sensitive column, and so is the region, of which `islands` has few people; the true wage is held out.
+Wages rise with schooling and experience, are lower for women by `GAP` at equal columns, and know nothing of noise. Sex
+is the sensitive column; the region is sensitive too and no column; `islands` has few people. The true wage is held out.
 """
 
 from pathlib import Path

@@ -46,7 +46,7 @@ COMPARISONS_OF_NUMBERS = {
 
 COMPARISONS_OF_NUMBER_ERRORS = {
     "mean_error_difference": Words(
-        "difference of mean errors", "highest minus lowest mean error: who is predicted too high, who too low", NEAR_ZERO
+        "difference of mean errors", "highest minus lowest mean error: who is predicted too high or too low", NEAR_ZERO
     ),
     "mean_absolute_error_difference": Words(
         "difference of mean absolute errors", "highest minus lowest mean absolute error", NEAR_ZERO

@@ -42,7 +42,7 @@ class Headline:
 
 
 def headlines(record: Mapping[str, Any]) -> list[Headline]:
-    """Return ranking, accuracy and calibration, then the worst attribute of two comparisons; of numbers their errors."""
+    """Return the main performance, then the worst attribute of two comparisons."""
     if task_of(record) == REGRESSION:
         return _number_headlines(record)
     rows = "all rows with a label" if record["subject"] == "decisions" else "all test rows"
@@ -65,7 +65,8 @@ def _number_headlines(record: Mapping[str, Any]) -> list[Headline]:
 
 def _places(record: Mapping[str, Any]) -> list[str]:
     unit = record["decision"]["unit"]
-    return ["all test rows" + (f", in {unit}" if unit and name not in WITHOUT_UNIT else "") for name in NUMBER_HEADLINES]
+    in_unit = f", in {unit}" if unit else ""
+    return ["all test rows" + ("" if name in WITHOUT_UNIT else in_unit) for name in NUMBER_HEADLINES]
 
 
 def limits(record: Mapping[str, Any]) -> list[str]:
@@ -83,9 +84,7 @@ def _source_limits(data: Mapping[str, Any]) -> Iterator[str]:
         yield "The rows were made up by a generator; they are no evidence about people."
 
 
-def _worst(
-    name: str, fairness: Mapping[str, Any], worse: Callable[..., str] | None = None
-) -> Headline | None:
+def _worst(name: str, fairness: Mapping[str, Any], worse: Callable[..., str] | None = None) -> Headline | None:
     words = {**COMPARISONS, **NUMBER_COMPARISONS}[name]
     values = {a: part[name] for a, part in fairness.items() if name in part}
     if not values:

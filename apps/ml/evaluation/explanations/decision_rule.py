@@ -15,7 +15,6 @@ import pandas as pd
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.evaluation.statistics.shares.rates import Favourable
 
-
 Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
 
 

@@ -80,9 +80,7 @@ def _change(
     return Measurement(found.value, found.n, found.lower, found.upper, confidence, f"{STUDENT}; {SWAPPED}")
 
 
-def _swapped(
-    rule: ScoringRule, rows: pd.DataFrame, inputs: Sequence[ColumnSchema], other: pd.DataFrame
-) -> FloatArray:
+def _swapped(rule: ScoringRule, rows: pd.DataFrame, inputs: Sequence[ColumnSchema], other: pd.DataFrame) -> FloatArray:
     changed = rows.copy()
     for column in inputs:
         changed[column.name] = typed_values(rows, column.name, [_typical(other[column.name], column)] * len(rows))

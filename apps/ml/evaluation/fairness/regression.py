@@ -170,9 +170,7 @@ def assess_moments(
     groups = {name: _group(moments.select([name]), parameters, together) for name in moments.groups}
     judged = moments.select(name for name, group in groups.items() if group.why_not is None)
     levels = together.levels("comparisons")
-    metrics = {
-        f"{name}_difference": at_both_levels(partial(mean_difference, judged, name), levels) for name in MEANS
-    }
+    metrics = {f"{name}_difference": at_both_levels(partial(mean_difference, judged, name), levels) for name in MEANS}
     metrics["largest_group_loss"] = at_both_levels(lambda level: largest_group_loss(judged, loss, level), levels)
     bounded = None if limit is None else BoundedGroupLoss(loss, float(limit), metrics["largest_group_loss"])
     compared = _reference(judged, reference, together.levels("reference_comparisons"))

@@ -1,6 +1,6 @@
 """The candidate against the champion: gates on changes and the guard against levelling down, on the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,9 +54,12 @@ def judge_against_champion(
         A gate names an attribute or a group that these rows do not have.
     """
     changes = measure_changes(rows, favourable, parameters, parameters.confidence).metrics
-    gates: list[GateResult] = []
-    for gate in rules.champion_gates:
-        gates += _judge_gate(gate, changes, rows, favourable, parameters)
+    gates = judge_changes(
+        rules.champion_gates,
+        changes,
+        parameters.confidence,
+        lambda confidence: measure_changes(rows, favourable, parameters, confidence).metrics,
+    )
     guards: Sequence[GateResult] = ()
     if rules.guards.levelling_down.enabled:
         names = [str(name) for name in rows.groups.columns]
@@ -64,14 +67,25 @@ def judge_against_champion(
         tolerance = rules.guards.levelling_down.tolerance
         guards = judge_levelling_down(pairs, favourable, tolerance, parameters.confidence)
     verdict, reason = together([*gates, *guards]) if gates or guards else ("PASS", "nothing is asked of a candidate")
-    return ChampionJudgement(verdict, reason, tuple(gates), tuple(guards), changes)
+    return ChampionJudgement(verdict, reason, gates, tuple(guards), changes)
 
 
-def _judge_gate(
-    gate: Gate, changes: dict[str, Any], rows: PairedRows, favourable: Favourable, parameters: ModelEvaluation
+def judge_changes(
+    gates: Sequence[Gate], changes: dict[str, Any], confidence: float, measure: Callable[[float], dict[str, Any]]
 ) -> tuple[GateResult, ...]:
-    """Judge a change as if it were any measurement; at a confidence of its own it is measured anew."""
-    if gate.confidence is not None and gate.confidence != parameters.confidence:
-        changes = measure_changes(rows, favourable, parameters, gate.confidence).metrics
-    fixed = gate.model_copy(update={"reference": "fixed", "confidence": None})
-    return judge([fixed], changes).results
+    """Judge changes as if they were any measurements; at a confidence of its own a gate has them measured anew.
+
+    Parameters
+    ----------
+    gates : sequence of Gate, those whose reference is the champion
+    changes : mapping
+        What :attr:`Changes.metrics` holds at `confidence`.
+    measure : function of a confidence that measures the changes at it
+    """
+    results: list[GateResult] = []
+    for gate in gates:
+        own = gate.confidence
+        asked = changes if own is None or own == confidence else measure(own)
+        fixed = gate.model_copy(update={"reference": "fixed", "confidence": None})
+        results += judge([fixed], asked).results
+    return tuple(results)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from apps.ml.evaluation.gates.judging import GateReport, GateResult, together, worst
@@ -29,11 +29,15 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """Everything that was judged about a model by itself: gates, guards, policy."""
+    """Everything that was judged about a model by itself: gates, guards, policy.
+
+    `not_applicable`: gate or guard → why it cannot be asked of a model of this task.
+    """
 
     gates: GateReport
     guards: tuple[GateResult, ...] = ()
     policy: tuple[PolicyResult, ...] = ()
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
 
 
 def summary(report: GateReport) -> dict[str, Any]:
@@ -53,7 +57,8 @@ def summary(report: GateReport) -> dict[str, Any]:
 def registration_summary(judgement: Judgement, rules: ModelRegistration) -> dict[str, Any]:
     """Return :func:`summary` with `guards`, `policy` and `at_promotion`: what is judged against the champion.
 
-    The verdict is over gates, guards and policy together; `passed`, `failed` and `inconclusive` count gates.
+    `not_applicable` names what is not asked of a model of this task, where there is such a thing. The verdict is over
+    gates, guards and policy together; `passed`, `failed` and `inconclusive` count gates.
     """
     own = summary(judgement.gates)
     reasons = [f"gates: {judgement.gates.reason}"]
@@ -70,7 +75,8 @@ def registration_summary(judgement: Judgement, rules: ModelRegistration) -> dict
     return own | {
         "guards": by_name(judgement.guards),
         "policy": {result.name: result.to_dict() for result in judgement.policy},
-        "at_promotion": _at_promotion(rules),
+        "at_promotion": _at_promotion(rules, judgement.not_applicable),
+        **({"not_applicable": dict(judgement.not_applicable)} if judgement.not_applicable else {}),
     }
 
 
@@ -80,7 +86,7 @@ def by_name(results: Sequence[GateResult]) -> dict[str, Any]:
     return {name: _gate([result for result in results if result.name == name]) for name in names}
 
 
-def _at_promotion(rules: ModelRegistration) -> dict[str, Any]:
+def _at_promotion(rules: ModelRegistration, not_applicable: Mapping[str, str]) -> dict[str, Any]:
     gates: dict[str, Mapping[str, Any]] = {
         gate.name: {
             "metric": gate.metric,
@@ -89,9 +95,11 @@ def _at_promotion(rules: ModelRegistration) -> dict[str, Any]:
             "reason": AT_PROMOTION,
         }
         for gate in rules.champion_gates
+        if gate.name not in not_applicable
     }
     guard = {LEVELLING_DOWN: {"tolerance": rules.guards.levelling_down.tolerance, "reason": AT_PROMOTION}}
-    return {"gates": gates, "guards": guard if rules.guards.levelling_down.enabled else {}}
+    asked = rules.guards.levelling_down.enabled and LEVELLING_DOWN not in not_applicable
+    return {"gates": gates, "guards": guard if asked else {}}
 
 
 def _gate(results: Sequence[GateResult]) -> dict[str, Any]:

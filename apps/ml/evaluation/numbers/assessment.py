@@ -55,9 +55,7 @@ def assess_numbers(model: AssessedModel, predictions: Numbers, parameters: Model
 def _fairness(model: AssessedModel, content: dict[str, Any], parameters: ModelEvaluation) -> dict[str, Any]:
     """Add what swapping the sensitive value alone changes, and why nothing is conditional."""
     rule, frame = number_rule(model), model.inputs(model.test)
-    changes = value_changes(
-        rule, frame, model.groups, model.attributes, parameters.confidence, parameters.seed
-    )
+    changes = value_changes(rule, frame, model.groups, model.attributes, parameters.confidence, parameters.seed)
     nothing = undefined(OF_DECISIONS, n=len(frame)).to_dict()
     for name, change in changes.items():
         content[name]["individual"] = {"counterfactual_change": change.to_dict()}

@@ -59,10 +59,7 @@ def measure_numbers(labels: npt.ArrayLike, predictions: npt.ArrayLike, confidenc
     }
 
 
-def number_performance_report(
-    metrics: dict[str, Measurement], schema: ProcessedSchema, rows: int
-) -> dict[str, Any]:
+def number_performance_report(metrics: dict[str, Measurement], schema: ProcessedSchema, rows: int) -> dict[str, Any]:
     """Return the content of performance.json: facts about the rows and the number, then each metric by name."""
     facts = {"rows": rows, "positive_name": schema.positive_name, "unit": schema.unit, "favourable": schema.favourable}
     return facts | {name: measurement.to_dict() for name, measurement in metrics.items()}
-

@@ -67,7 +67,8 @@ def effects_plot(effects: Mapping[str, Any], unit: str = "") -> Plot:
                 shares_on_axis(line[0].yaxis)
         figure.legend(handles=_legend(columns.values(), what), loc="outside lower center", ncols=3)
 
-    described = "; ".join(f"{name}: {_spoken(effect, '.4g' if numbers else '.3f')}" for name, effect in columns.items()) or "no column"
+    written = ".4g" if numbers else ".3f"
+    described = "; ".join(f"{name}: {_spoken(effect, written)}" for name, effect in columns.items()) or "no column"
     height = 1.0 + _height(list(columns.values()))
     title = f"Effect of single columns on the {what}"
     return draw("effects", title, f"Mean {what} by value. {described}.", height, paint, WIDE)

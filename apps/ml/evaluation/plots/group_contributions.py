@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_GROUPS = 10
 """Columns of the heat map at most."""
 
+LARGE = 100
+"""Numbers from here on are no log-odds and no probabilities."""
+
 LIGHT = 0.55
 """Share of the colour scale above which numbers are written in dark ink."""
 
@@ -94,7 +97,7 @@ def gap_shares_plot(attribute: str, section: Mapping[str, Any]) -> Plot:
 
     title = f"What carries the gap in mean output: {wrapped(spoken(attribute), 40, 1)}"
     pair = f"{found['high']} − {found['low']}" if found else "undefined"
-    described = "; ".join(f"{name} {measured['value']:+.3f}" for name, measured, _ in bars) or reason
+    described = "; ".join(f"{name} {_written(measured['value'], '+')}" for name, measured, _ in bars) or reason
     height = 2.0 + 0.36 * max(2, len(bars))
     return draw(f"gap_shares_{attribute}", title, f"{pair}. {described}.", height, paint, WIDE)
 
@@ -126,8 +129,8 @@ def _with_half_width(cell: Mapping[str, Any]) -> str:
     if cell["value"] is None:
         return "undefined"
     if cell.get("upper") is None:
-        return f"{cell['value']:.3f}"
-    return f"{cell['value']:.3f} ± {cell['upper'] - cell['value']:.3f}"
+        return _written(cell["value"])
+    return f"{_written(cell['value'])} ± {_written(cell['upper'] - cell['value'])}"
 
 
 def _leading(group: Mapping[str, Any], top: int = 3) -> list[str]:
@@ -150,7 +153,7 @@ def _bar(
     ends = [value, *(measured[key] for key in ("lower", "upper") if measured.get(key) is not None)]
     if measured.get("lower") is not None:
         axes.plot([measured["lower"], measured["upper"]], [position, position], color=INK, linewidth=1.2)
-    text = f"{value:+.3f}"
+    text = _written(value, "+")
     if share is not None and share["value"] is not None:
         text += f" ({share['value']:.0%})"
     right = value >= 0
@@ -181,3 +184,8 @@ def _legend() -> list[Any]:
         Patch(facecolor=ORANGE, hatch="//", edgecolor="white", label="narrows it"),
         Line2D([], [], color=INK, linewidth=1.2, label="interval; in brackets the share of the gap"),
     ]
+
+
+def _written(value: float, sign: str = "") -> str:
+    """Three decimals, as log-odds and probabilities have them; none of large numbers."""
+    return f"{value:{sign},.3f}" if abs(value) < LARGE else f"{value:{sign},.0f}"

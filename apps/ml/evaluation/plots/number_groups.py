@@ -95,9 +95,7 @@ def group_predictions_plot(attribute: str, record: Mapping[str, Any]) -> Plot:
     described = "; ".join(f"{name}: median {in_figures(parts[name]['median'])}" for name in names)
     title = f"Predictions by group: {wrapped(spoken(attribute), 60, 1)}{left_out(len(names), len(parts))}"
     height = 1.7 + label_height(labels, 0.6) * max(2, len(names))
-    return draw(
-        f"predictions_{attribute}", title, f"Distribution of predictions by group. {described}.", height, paint
-    )
+    return draw(f"predictions_{attribute}", title, f"Distribution of predictions by group. {described}.", height, paint)
 
 
 def _ridge(axes: "Axes", position: int, counts: Sequence[int], edges: Sequence[float]) -> None:

@@ -35,7 +35,8 @@ def predicted_and_observed_plot(record: Mapping[str, Any]) -> Plot:
         thousands(axes.xaxis)
         thousands(axes.yaxis)
 
-    told = f"R² {r_squared['value']:.3f}" if r_squared["value"] is not None else f"R² undefined: {r_squared['undefined']}"
+    value = r_squared["value"]
+    told = f"R² {value:.3f}" if value is not None else f"R² undefined: {r_squared['undefined']}"
     description = f"Test rows by predicted and observed number; on the line both are the same. {told}."
     return draw("predicted_and_observed", "Predicted and observed", description, 5.4, paint, NARROW)
 
@@ -100,4 +101,4 @@ def _bands(axes: "Axes", bins: Sequence[Mapping[str, Any]], confidence: str) -> 
     ]
     label = f"mean error, {confidence} intervals"
     axes.errorbar(x, y, yerr=whiskers, color=BLUE, marker="o", capsize=3, linewidth=1.5, label=label)
-    axes.figure.legend(loc="outside lower center", ncols=3)  # type: ignore[union-attr]
+    axes.figure.legend(loc="outside lower center", ncols=3)

@@ -290,7 +290,7 @@ class Record(Part):
 class DecisionRecord(Record):
     """A record about decisions."""
 
-    task: Literal["binary_classification"] = CLASSIFICATION
+    task: Literal["binary_classification"] = "binary_classification"
     decision: Decision
     performance: Performance
     counts: dict[str, Counts]
@@ -353,9 +353,7 @@ def _require_same_attributes(record: Record, counted: Mapping[str, Any], name: s
         raise ValueError(f"data, fairness and {name} speak of different attributes, or of one twice")
 
 
-def _require_same_rows(
-    record: Record, attribute: str, rows: Mapping[str, int], groups: list[str], name: str
-) -> None:
+def _require_same_rows(record: Record, attribute: str, rows: Mapping[str, int], groups: list[str], name: str) -> None:
     told = {group: found.n for group, found in record.fairness[attribute].groups.items()}
     if len(rows) != len(groups) or rows != told:
         raise ValueError(f"{name} and fairness of '{attribute}' differ in groups or in their rows")

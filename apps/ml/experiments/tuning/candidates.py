@@ -34,10 +34,13 @@ class FoldMeasure:
 
 
 class Candidate(Protocol):
-    """A suggestion in the making. `spent`: units of the resource so far, over all folds; `full`: units of the whole."""
+    """A suggestion in the making. `full`: units of the whole, over all folds."""
 
-    spent: int
     full: int
+
+    @property
+    def spent(self) -> int:
+        """Units of the resource so far, over all folds."""
 
     def measure(self, units: int) -> tuple[FoldMeasure, ...]:
         """Give every fold `units` in all and measure it."""
@@ -54,7 +57,7 @@ def training_of(training: ModelTraining, suggested: Suggested) -> ModelTraining:
 def candidate(problem: TuningProblem, suggested: Suggested) -> Candidate:
     """Start a suggestion in the way in which its estimator grows."""
     training = training_of(problem.training, suggested)
-    if grows(training):
+    if grows(training, problem.task):
         return GrowingCandidate(problem, training)
     return RowsCandidate(problem, training)
 
@@ -64,8 +67,13 @@ class RowsCandidate:
 
     def __init__(self, problem: TuningProblem, training: ModelTraining) -> None:
         self.problem, self.training = problem, training
-        self.spent = 0
+        self._spent = 0
         self.full = sum(len(fold.fit.labels) for fold in problem.folds)
+
+    @property
+    def spent(self) -> int:
+        """Rows that were fitted so far, over all folds."""
+        return self._spent
 
     def measure(self, units: int) -> tuple[FoldMeasure, ...]:
         """See :class:`Candidate`; folds of other sizes are given the same share."""
@@ -77,11 +85,9 @@ class RowsCandidate:
         rows = fold.fit if count == len(fold.fit.labels) else taken(fold.fit, fold.order[:count])
         watched = fold.watched if len(fold.watched.labels) else rows
         with quiet_divergence():
-            trained = train(
-                self.training, rows, watched, silent, self.problem.task, self.problem.group, fold.sources
-            )
+            trained = train(self.training, rows, watched, silent, self.problem.task, self.problem.group, fold.sources)
             scores, decision_scores = _answers(trained, fold.measured)
-        self.spent += count
+        self._spent += count
         decisions = None if trained.threshold is None else (decision_scores >= trained.threshold).astype(np.int8)
         return _measured(self.problem, fold, scores, decisions)
 

@@ -1,5 +1,6 @@
 """A study on Ray: the same search, counted in the same storage, with workers on one machine or many."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -91,10 +92,10 @@ def _cluster(workers: int, address: str | None) -> Iterator[Any]:
             f"Ray is not installed. Install the extra: `pip install 'fairmind-ml[{EXTRA}]'`, or use --workers for "
             "processes of this machine."
         ) from None
-    resources = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    resources: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
         with _code_of_this_process():
-            ray.init(address=address or LOCAL, logging_level="ERROR", log_to_driver=False, **resources)
+            ray.init(address=address or LOCAL, logging_level=logging.ERROR, log_to_driver=False, **resources)
     except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
         raise ServiceUnavailableError(
             f"Ray does not answer at {address or 'this machine'} ({type(error).__name__}). Start it, or leave out "

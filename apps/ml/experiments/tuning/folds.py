@@ -24,8 +24,8 @@ STRATA_OF_NUMBERS = 10
 class TuningRows:
     """Training rows, then validation rows, one after the other.
 
-    `features`, `groups`, `held_out`: data frames [n, …]; `labels` [n]; `is_validation`: bool [n]; `split_key`: int64 [n]
-    rank of the group or moment by which the data set was divided, None where it was divided by neither.
+    `features`, `groups`, `held_out`: data frames [n, …]; `labels` [n]; `is_validation`: bool [n]; `split_key`: int64
+    [n], rank of the group or moment by which the data set was divided, None where it was divided by neither.
     """
 
     features: pd.DataFrame
@@ -55,7 +55,7 @@ class TuningRows:
 
 @dataclass(frozen=True)
 class Division:
-    """Positions of one fold: what a model is fitted on, what it may watch (thresholds, early stopping), what measures it.
+    """Positions of one fold: what is fitted, what is watched for thresholds and early stopping, what measures.
 
     The three are disjoint. `watched` is empty where nothing needs it.
     """
@@ -130,14 +130,16 @@ def _stratified(
     rarest = int(np.bincount(strata).min())
     if rarest < folds:
         raise DataError(
-            f"model_tuning.validation.folds {folds}: the rarest label has {rarest} rows. Ask for fewer folds, or choose "
-            "model_tuning.validation.method holdout."
+            f"model_tuning.validation.folds {folds}: the rarest label has {rarest} rows. Ask for fewer folds, or "
+            "choose model_tuning.validation.method holdout."
         )
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
     return [_pair(pair) for pair in splitter.split(np.zeros((len(labels), 1)), strata)]
 
 
-def _grouped(rows: TuningRows, codes: Positions, folds: int, task: Task, seed: int) -> list[tuple[Positions, Positions]]:
+def _grouped(
+    rows: TuningRows, codes: Positions, folds: int, task: Task, seed: int
+) -> list[tuple[Positions, Positions]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups = len(np.unique(codes))
@@ -227,15 +229,15 @@ def group_codes_of(rows: TuningRows, validation: Validation) -> Positions:
     names = [str(name) for frame in frames for name in frame.columns]
     if column not in names:
         raise ParameterError(
-            f"model_tuning.validation.column: the rows have no column '{column}'{hinted(column, names)} Name a feature, "
-            "a held-out column or a sensitive attribute."
+            f"model_tuning.validation.column: the rows have no column '{column}'{hinted(column, names)} Name a "
+            "feature, a held-out column or a sensitive attribute."
         )
     values = next(frame[column] for frame in frames if column in frame.columns)
     missing = int(values.isna().sum())
     if missing:
         raise DataError(
-            f"model_tuning.validation.column: '{column}' is missing in {missing} of {len(rows)} rows, so their group is "
-            "not known. Name a column without missing values."
+            f"model_tuning.validation.column: '{column}' is missing in {missing} of {len(rows)} rows, so their group "
+            "is not known. Name a column without missing values."
         )
     return np.asarray(pd.factorize(values, sort=True)[0], dtype=np.int64)
 
@@ -276,5 +278,3 @@ def _required_key(rows: TuningRows, method: str) -> Positions:
             + ("." if method == "time" else ", or name a column under model_tuning.validation.column.")
         )
     return rows.split_key
-
-

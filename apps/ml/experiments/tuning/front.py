@@ -55,9 +55,9 @@ def front_of(records: Sequence[TrialRecord]) -> tuple[Placed, ...]:
 def picked(records: Sequence[TrialRecord], rule: Pick) -> Picked:
     """Pick a trial: without an unfairness the lowest loss, else as the rule says; ties go to the lower number.
 
-    `least_loss`: of the front's trials whose unfairness is at most the limit, the one with the lowest loss. `knee`: both
-    numbers are put on a scale from 0 to 1 between the ends of the front; the trial farthest below the line between the
-    ends. A front of fewer than three has no knee, and the lowest loss is picked.
+    `least_loss`: of the front's trials whose unfairness is at most the limit, the one with the lowest loss. `knee`:
+    both numbers are put on a scale from 0 to 1 between the ends of the front; the trial farthest below the line between
+    the ends. A front of fewer than three has no knee, and the lowest loss is picked.
     """
     placed = front_of(records)
     front = [one for one in placed if one.standing == "front"]

@@ -37,7 +37,9 @@ class Importance:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
-        shares = {name: {"mean": mean, "lowest": low, "highest": high} for name, (mean, low, high) in self.shares.items()}
+        shares = {
+            name: {"mean": mean, "lowest": low, "highest": high} for name, (mean, low, high) in self.shares.items()
+        }
         reason = {"undefined": self.undefined} if self.undefined else {}
         return {"estimator": self.estimator, "trials": self.trials, "shares": shares, **reason}
 
@@ -61,7 +63,9 @@ def option_importance(
         for name, share in _shares([used[place] for place in places], searched, seed + repetition).items():
             found[name].append(share)
     spread = {
-        name: (float(np.mean(values)), float(min(values)), float(max(values))) for name, values in found.items() if values
+        name: (float(np.mean(values)), float(min(values)), float(max(values)))
+        for name, values in found.items()
+        if values
     }
     return Importance(estimator, len(used), dict(sorted(spread.items(), key=lambda item: (-item[1][0], item[0]))))
 

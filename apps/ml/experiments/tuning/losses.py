@@ -82,9 +82,7 @@ def loss_named(name: str, task: Task) -> Loss:
         )
     if LOSSES[name].task != task:
         kind = "a label of two classes" if task == CLASSIFICATION else "a numeric label"
-        raise ParameterError(
-            f"model_tuning.metric: {name} does not fit {kind}. Choose one of {', '.join(fitting)}."
-        )
+        raise ParameterError(f"model_tuning.metric: {name} does not fit {kind}. Choose one of {', '.join(fitting)}.")
     return LOSSES[name]
 
 

@@ -24,8 +24,8 @@ class Note:
     """What is stored about a trial, rewritten at each rung.
 
     `resource`, `spent`, `full`: units so far and units of a whole trial, over all folds. `looks`: (units, mean loss).
-    `kept`: the units of the look with the lowest loss, where the resource is rounds or epochs. `fold_losses`: at the kept
-    look. `unfairness`, `fold_unfairness`: over all folds together and one by one, None where undefined.
+    `kept`: the units of the look with the lowest loss, where the resource is rounds or epochs. `fold_losses`: at the
+    kept look. `unfairness`, `fold_unfairness`: over all folds together and one by one, None where undefined.
     """
 
     resource: str
@@ -51,7 +51,7 @@ class Trial:
         self.candidate: Candidate = candidate(problem, suggested)
         self.grows = isinstance(self.candidate, GrowingCandidate)
         training = problem.training.model_copy(update={"estimator": suggested.estimator})
-        self.note = Note(resource_of(training), self.candidate.full)
+        self.note = Note(resource_of(training, problem.task), self.candidate.full)
         self.best: tuple[FoldMeasure, ...] = ()
         self.loss = float("inf")
 

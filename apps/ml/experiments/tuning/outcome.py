@@ -51,8 +51,8 @@ class Outcome:
         if len(problem.folds) < 2:
             said.append("One fold was measured, so no number has a standard error.")
         said.append(
-            "The losses steered the search, so the winner's is too good by selection; its evidence on test rows is what "
-            "counts."
+            "The losses steered the search, so the winner's is too good by selection; its evidence on test rows is "
+            "what counts."
         )
         return said
 

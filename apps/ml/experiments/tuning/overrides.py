@@ -19,7 +19,7 @@ FEWEST_POINTS = 2
 
 @dataclass(frozen=True)
 class Searched:
-    """One searched option. `whole`: whole numbers only. `points`: how many of a range stand in a grid, None: not said."""
+    """One searched option. `whole`: whole numbers only. `points`: of a range in a grid, None: not said."""
 
     option: str
     dimension: Dimension
@@ -74,7 +74,7 @@ def _range_parts(path: str, given: Any) -> tuple[float, float, bool, int | None]
         hint = hinted(unknown[0], list(RANGE_KEYS))
         raise ParameterError(f"{path}: unknown key '{unknown[0]}'{hint} Write {FORMS}.")
     low, high, log, points = (content.get(key) for key in RANGE_KEYS)
-    if not _is_number(low) or not _is_number(high):
+    if low is None or high is None or not _is_number(low) or not _is_number(high):
         raise ParameterError(f"{path}: low and high must be numbers; for words write {{values: […]}}.")
     if not isinstance(log, bool | None):
         raise ParameterError(f"{path}.log: expected true or false. Mend it.")
@@ -85,8 +85,8 @@ def _range_parts(path: str, given: Any) -> tuple[float, float, bool, int | None]
 def _require_range(path: str, low: float, high: float, log: bool) -> None:
     if not low < high:
         raise ParameterError(
-            f"{path}: low {low:g} is not below high {high:g}, so there is nothing to search. Give low < high, or null to "
-            "leave the option as it is."
+            f"{path}: low {low:g} is not below high {high:g}, so there is nothing to search. Give low < high, or null "
+            "to leave the option as it is."
         )
     if log and low <= 0:
         raise ParameterError(f"{path}: on a logarithmic scale low must be above 0, not {low:g}. Raise it, or drop log.")

@@ -136,9 +136,7 @@ def _replaced(line: str, value: Any) -> str | None:
     return f"{before}{written.ljust(room - 1)} {inside['remark']}"
 
 
-def _added(
-    lines: list[str], start: int, end: int, indent: int, keys: Sequence[str], value: Any
-) -> list[str]:
+def _added(lines: list[str], start: int, end: int, indent: int, keys: Sequence[str], value: Any) -> list[str]:
     """Add a value, with the sections above it that are missing, at the end of a block."""
     last = max((at for at in range(start, end) if lines[at].strip()), default=start - 1)
     new = [f"{' ' * (indent + STEP * depth)}{key}:" for depth, key in enumerate(keys)]

@@ -165,7 +165,13 @@ def _placed(axes: "Axes", one: Any) -> None:
     errors = one.record.unfairness_error, one.record.loss_error
     if one.standing != "beaten":
         if errors[0] is not None:
-            axes.hlines(one.loss, max(0.0, one.unfairness - errors[0]), one.unfairness + errors[0], color=style["color"], alpha=0.6)
+            axes.hlines(
+                one.loss,
+                max(0.0, one.unfairness - errors[0]),
+                one.unfairness + errors[0],
+                color=style["color"],
+                alpha=0.6,
+            )
         if errors[1] is not None:
             axes.vlines(one.unfairness, one.loss - errors[1], one.loss + errors[1], color=style["color"], alpha=0.6)
     axes.plot(one.unfairness, one.loss, linestyle="", zorder=5, **style)
@@ -302,8 +308,7 @@ def _front_legend() -> list[Any]:
     from apps.ml.experiments.tuning.front import MEANINGS
 
     lines = [
-        Line2D([], [], linestyle="", label=f"{name}: {MEANINGS[name]}", **style)  # type: ignore[index]
-        for name, style in STANDINGS.items()
+        Line2D([], [], linestyle="", label=f"{name}: {MEANINGS[name]}", **style) for name, style in STANDINGS.items()
     ]
     ring = Line2D([], [], linestyle="", marker="o", markersize=11, markerfacecolor="none", markeredgecolor=GREEN,
                   markeredgewidth=2.0, label="picked")  # fmt: skip

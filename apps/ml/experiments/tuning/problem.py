@@ -13,8 +13,16 @@ import numpy.typing as npt
 
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import ProcessedSchema, Task, read_schema, read_split
-from apps.ml.errors import ParameterError
-from apps.ml.experiments.tuning.folds import Division, Method, TuningRows, divided, nested_order, resolved_method, strata_of
+from apps.ml.errors import DataError, ParameterError
+from apps.ml.experiments.tuning.folds import (
+    Division,
+    Method,
+    TuningRows,
+    divided,
+    nested_order,
+    resolved_method,
+    strata_of,
+)
 from apps.ml.experiments.tuning.ladder import Ladder, ladder
 from apps.ml.experiments.tuning.losses import Loss, loss_named
 from apps.ml.experiments.tuning.resources import grows, resource_of, units_available
@@ -90,8 +98,8 @@ class TuningProblem:
     def ladder(self, estimator: str) -> Ladder:
         """Return the rungs of an estimator."""
         training = self.training.model_copy(update={"estimator": estimator})
-        available = units_available(training, max(len(fold.fit.labels) for fold in self.folds))
-        return ladder(self.tuning.resource, available, resource_of(training), self.prunes)
+        available = units_available(training, self.task, max(len(fold.fit.labels) for fold in self.folds))
+        return ladder(self.tuning.resource, available, resource_of(training, self.task), self.prunes)
 
     @property
     def levels(self) -> int:
@@ -109,9 +117,12 @@ def read_problem(paths: ArtifactPaths, parameters: Parameters) -> TuningProblem:
     ParameterError
         The section `model_tuning` asks for something impossible.
     """
-    schema = read_schema(paths.processed)
-    specification = read_transformer(paths.features / TRANSFORMER_FILE).specification
     splits = [read_split(paths.processed, name) for name in ("train", "validation")]
+    schema = read_schema(paths.processed)
+    if not (paths.features / TRANSFORMER_FILE).exists():
+        raise DataError(f"{paths.features / TRANSFORMER_FILE} does not exist. Run `dvc repro feature_engineering`.")
+    transformer: Any = read_transformer(paths.features / TRANSFORMER_FILE)
+    specification = transformer.specification
     files = {name: _digest(paths.processed, f"{name}.parquet") for name in ("train", "validation")}
     return make_problem(parameters, schema, TuningRows.of(splits[0], splits[1]), specification, sha256_of_json(files))
 
@@ -125,15 +136,15 @@ def make_problem(
     loss = loss_named(tuning.metric, schema.task)
     unfairness = unfairness_of(tuning, schema, parameters.model_evaluation.minimum_group_size)
     group = mitigated_group(training.mitigation, schema)
-    _require_one_unit(tuning, training, space)
-    watch = _needs_watched_rows(training, space, loss, unfairness)
+    _require_one_unit(tuning, training, space, schema.task)
+    watch = _needs_watched_rows(training, space, loss, unfairness, schema.task)
     divisions = divided(rows, tuning.validation, schema.task, watch, tuning.seed)
     folds = tuple(
         _encoded(rows, division, specification, schema.task, group, unfairness, tuning.seed) for division in divisions
     )
     settings = {
         "training": _unsearched(training, space),
-        "rungs": _available(training, space, folds),
+        "rungs": _available(training, space, schema.task, folds),
         "tuning": tuning.model_dump(mode="json", exclude=set(BUDGETS)),
         "minimum_group_size": parameters.model_evaluation.minimum_group_size,
     }
@@ -157,20 +168,22 @@ def _unsearched(training: ModelTraining, space: SearchSpace) -> dict[str, Any]:
     return content
 
 
-def _available(training: ModelTraining, space: SearchSpace, folds: tuple[EncodedFold, ...]) -> dict[str, int]:
+def _available(
+    training: ModelTraining, space: SearchSpace, task: Task, folds: tuple[EncodedFold, ...]
+) -> dict[str, int]:
     rows = max(len(fold.fit.labels) for fold in folds)
-    return {name: units_available(training.model_copy(update={"estimator": name}), rows) for name in space.options}
+    return {
+        name: units_available(training.model_copy(update={"estimator": name}), task, rows) for name in space.options
+    }
 
 
 def _digest(folder: Path, name: str) -> str:
     return sha256_of_file(folder / name)
 
 
-def _require_one_unit(tuning: ModelTuning, training: ModelTraining, space: SearchSpace) -> None:
+def _require_one_unit(tuning: ModelTuning, training: ModelTraining, space: SearchSpace, task: Task) -> None:
     """A stated minimum or maximum is in one unit."""
-    units = {
-        name: resource_of(training.model_copy(update={"estimator": name})) for name in space.options
-    }
+    units = {name: resource_of(training.model_copy(update={"estimator": name}), task) for name in space.options}
     if len(set(units.values())) > 1 and (tuning.resource.minimum or tuning.resource.maximum):
         listed = ", ".join(f"{name}: {unit}" for name, unit in units.items())
         raise ParameterError(
@@ -180,12 +193,12 @@ def _require_one_unit(tuning: ModelTuning, training: ModelTraining, space: Searc
 
 
 def _needs_watched_rows(
-    training: ModelTraining, space: SearchSpace, loss: Loss, unfairness: Unfairness | None
+    training: ModelTraining, space: SearchSpace, loss: Loss, unfairness: Unfairness | None, task: Task
 ) -> bool:
     """Whether any trial chooses a threshold, mitigates on validation rows, or stops early by itself."""
     decides = loss.needs_decisions or unfairness is not None
     stops = training.early_stopping.enabled and any(
-        ESTIMATORS[name].grows_in_rounds and not grows(training.model_copy(update={"estimator": name}))
+        ESTIMATORS[name].grows_in_rounds and not grows(training.model_copy(update={"estimator": name}), task)
         for name in space.options
     )
     return (decides and training.threshold.rule != "fixed") or training.mitigation.method != "none" or stops

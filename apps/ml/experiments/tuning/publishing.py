@@ -31,8 +31,8 @@ CONTEXT = {"train": "training", "validation": "validation"}
 def publish_study(paths: ArtifactPaths, outcome: Outcome, report: Path, study: OpenStudy) -> str:
     """Log a study and those of its trials that are not logged yet; return the id of the study's run.
 
-    Doing it again adds what is new: trials that were finished since, and the newer report. The lock of the study is held,
-    so that two processes, also of two machines, do not log a trial twice.
+    Doing it again adds what is new: trials that were finished since, and the newer report. The lock of the study is
+    held, so that two processes, also of two machines, do not log a trial twice.
 
     Raises
     ------
@@ -112,15 +112,15 @@ def _logged(store: TrackingStore, experiment: str, parent: str) -> dict[str, str
             return found
 
 
-def _log_trial(
-    store: TrackingStore, experiment: str, parent: str, outcome: Outcome, record: TrialRecord
-) -> None:
+def _log_trial(store: TrackingStore, experiment: str, parent: str, outcome: Outcome, record: TrialRecord) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     facts = {PARENT: parent, STUDY: outcome.name, TRIAL: str(record.number), STATE: record.state}
     run = str(
         store.client.create_run(
-            experiment, run_name=f"{record.estimator} {record.number}", tags={**facts, tags.DATASET: outcome.problem.schema.dataset}
+            experiment,
+            run_name=f"{record.estimator} {record.number}",
+            tags={**facts, tags.DATASET: outcome.problem.schema.dataset},
         ).info.run_id
     )
     now = int(time.time() * 1000)

@@ -18,9 +18,9 @@ class TrialRecord:
     """One finished trial.
 
     `loss`: the mean over folds; of a pruned trial where it was given up, None of a failed one. `loss_error`,
-    `unfairness_error`: standard errors over folds. `kept`: rounds or epochs with the lowest loss, None where the resource
-    is rows. `spent`, `full`: units of `resource`, of the trial and of a whole one, over all folds. `looks`: (units, mean
-    loss). `reason`: why it failed. `seconds` are not the same from run to run.
+    `unfairness_error`: standard errors over folds. `kept`: rounds or epochs with the lowest loss, None where the
+    resource is rows. `spent`, `full`: units of `resource`, of the trial and of a whole one, over all folds. `looks`:
+    (units, mean loss). `reason`: why it failed. `seconds` are not the same from run to run.
     """
 
     number: int

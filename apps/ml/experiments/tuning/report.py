@@ -45,17 +45,14 @@ def trials_csv(outcome: Outcome) -> str:
     for record in outcome.records:
         content = {key: value for key, value in record.to_dict().items() if key not in ("options", "looks", "reason")}
         tried = {
-            outcome.problem.space.parameter(record.estimator, option): value
-            for option, value in record.options.items()
+            outcome.problem.space.parameter(record.estimator, option): value for option, value in record.options.items()
         }
         lines.append({**content, "reason": record.reason, **{name: tried.get(name) for name in names}})
     # Objects, so that a whole number in a column with gaps stays one.
     return pd.DataFrame(rounded(lines), dtype=object).to_csv(index=False)
 
 
-def tuning_page(
-    outcome: Outcome, content: dict[str, Any], files: Sequence[str], descriptions: Sequence[str]
-) -> str:
+def tuning_page(outcome: Outcome, content: dict[str, Any], files: Sequence[str], descriptions: Sequence[str]) -> str:
     """Return the page in Markdown."""
     trials = content["trials"]
     counted = f"{trials['complete']} trained to the end, {trials['pruned']} given up, {trials['failed']} failed"
@@ -63,7 +60,8 @@ def tuning_page(
         f"# Tuning of {outcome.problem.schema.title}\n",
         f"Study `{outcome.name}`: {len(outcome.records)} trials ({counted}); sampler {content['sampler']}, pruner "
         f"{content['pruner']}, seed {content['seed']}.",
-        f"Loss: {content['loss']}, the mean over {_folds(content)}. Resource spent: {outcome.spent:.2f} whole trials.\n",
+        f"Loss: {content['loss']}, the mean over {_folds(content)}. "
+        f"Resource spent: {outcome.spent:.2f} whole trials.\n",
         "## Winner\n",
         _winner(outcome),
         "\n## Best trials\n",
@@ -88,7 +86,9 @@ def _winner(outcome: Outcome) -> str:
     record = outcome.picked.record
     if record is None:
         return f"No trial is picked: {outcome.picked.reason}"
-    lines = [f"Trial {record.number}, picked by {outcome.picked.reason}: loss {_with_error(record.loss, record.loss_error)}"]
+    lines = [
+        f"Trial {record.number}, picked by {outcome.picked.reason}: loss {_with_error(record.loss, record.loss_error)}"
+    ]
     if record.unfairness is not None:
         lines[0] += f", unfairness {_with_error(record.unfairness, record.unfairness_error)}"
     lines += ["", "```yaml", *(f"{path}: {_written(value)}" for path, value in outcome.values.items()), "```"]
@@ -135,4 +135,3 @@ def _with_error(value: float | None, error: float | None) -> str:
 
 def _write_bytes(content: bytes, path: Path) -> None:
     path.write_bytes(content)
-

@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from apps.ml.experiments.tuning.problem import TuningProblem
 
 STARTUP_TRIALS = 10
-"""Trials that TPE draws at random before it looks at results; under Hyperband in every bracket."""
+"""Trials that TPE draws at random before it looks at results."""
 
 POPULATION = 12
 """Of NSGA-II: small, so that a few dozen trials are several generations."""
@@ -62,6 +62,21 @@ class PerTrialSampler(BaseSampler):
         """Draws are seeded trial by trial: nothing to do."""
 
 
+class HyperbandForAll(BasePruner):
+    """Hyperband whose sampler learns from all trials.
+
+    Optuna shows the sampler only those trials that are in the bracket of the next one; with a few dozen trials in
+    several brackets, TPE then hardly gets beyond its random beginning.
+    """
+
+    def __init__(self, hyperband: HyperbandPruner) -> None:
+        self._hyperband = hyperband
+
+    def prune(self, study: Any, trial: Any) -> bool:
+        """See Optuna."""
+        return self._hyperband.prune(study, trial)
+
+
 def sampler_for(problem: TuningProblem, workers: int) -> BaseSampler:
     """Return the sampler that `model_tuning.sampler` names; a grid's points are handed out one by one elsewhere.
 
@@ -85,7 +100,7 @@ def pruner_for(problem: TuningProblem) -> BasePruner:
     if problem.tuning.pruner == "successive_halving":
         return SuccessiveHalvingPruner(min_resource=1, reduction_factor=factor)
     # One more than the power, so that the rounding of a logarithm loses no bracket; nothing is pruned at the top.
-    return HyperbandPruner(min_resource=1, max_resource=factor ** (problem.levels - 1) + 1, reduction_factor=factor)
+    return HyperbandForAll(HyperbandPruner(1, factor ** (problem.levels - 1) + 1, factor))
 
 
 def _tpe(seed: int, grouped: bool, several_workers: bool) -> BaseSampler:

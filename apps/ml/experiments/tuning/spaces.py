@@ -11,7 +11,7 @@ from apps.ml.data.processed import Task
 from apps.ml.errors import ParameterError
 from apps.ml.experiments.tuning.overrides import Searched, hinted, overridden
 from apps.ml.models.catalogue import ESTIMATORS
-from apps.ml.models.compatibility import why_not
+from apps.ml.models.compatibility import require_compatible, why_not
 from apps.ml.parameters import ModelTraining, ModelTuning
 from apps.ml.parameters.search import Choice, Range, is_whole, search_space
 
@@ -150,6 +150,7 @@ def _require_fitting(name: str, training: ModelTraining, task: Task) -> None:
             f"model_tuning.estimators: {name} cannot be tuned here: {reason}. Leave it out, or change "
             "model_training.mitigation.method."
         )
+    require_compatible(training.model_copy(update={"estimator": name}), task)
 
 
 def _declared(estimator: str, overrides: Mapping[str, Any]) -> tuple[Searched, ...]:

@@ -31,8 +31,8 @@ MEMORY = ""
 class Place:
     """Where studies are kept and how a dead worker is told from a slow one.
 
-    `address`: of SQLAlchemy, :data:`MEMORY` for none. A worker says every `heartbeat_seconds` that it is alive; silent for
-    `grace_seconds`, it is taken for dead and its trial is done again.
+    `address`: of SQLAlchemy, :data:`MEMORY` for none. A worker says every `heartbeat_seconds` that it is alive; silent
+    for `grace_seconds`, it is taken for dead and its trial is done again.
     """
 
     address: str = MEMORY
@@ -186,8 +186,8 @@ def failures_of(place: Place) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         raise ServiceUnavailableError(
-            f"the database of the study at {place.shown} does not answer as it should ({type(error).__name__}). Start or "
-            f"mend it, or give another address by --storage or {STORAGE_VARIABLE}."
+            f"the database of the study at {place.shown} does not answer as it should ({type(error).__name__}). Start "
+            f"or mend it, or give another address by --storage or {STORAGE_VARIABLE}."
         ) from error
 
 
@@ -230,6 +230,6 @@ def _require_reachable(place: Place) -> None:
         socket.create_connection((parts.hostname, parts.port or 5432), CONNECT_SECONDS).close()
     except OSError as error:
         raise ServiceUnavailableError(
-            f"{place.shown} does not answer ({error.strerror or type(error).__name__}). Start the database there, or give "
-            f"another address by --storage or {STORAGE_VARIABLE}."
+            f"{place.shown} does not answer ({error.strerror or type(error).__name__}). Start the database there, or "
+            f"give another address by --storage or {STORAGE_VARIABLE}."
         ) from error

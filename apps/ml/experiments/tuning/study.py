@@ -63,7 +63,7 @@ def _found_or_made(
     import optuna
 
     existing = {summary.study_name for summary in optuna.get_all_study_summaries(storage)}
-    parts = {"sampler": sampler_for(problem, workers), "pruner": pruner_for(problem)}
+    parts: dict[str, Any] = {"sampler": sampler_for(problem, workers), "pruner": pruner_for(problem)}
     if name in existing:
         study = optuna.load_study(study_name=name, storage=storage, **parts)
         _require_same(study, problem, name)
@@ -73,7 +73,7 @@ def _found_or_made(
             f"{place.shown} holds no study '{name}' to resume. Run without --resume to begin it, or give the --study "
             "and --storage of the one that was begun."
         )
-    directions = ["minimize"] if problem.unfairness is None else ["minimize", "minimize"]
+    directions: Any = ["minimize"] if problem.unfairness is None else ["minimize", "minimize"]
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, **parts)
     study.set_user_attr(IDENTITY, problem.identity)
     return study

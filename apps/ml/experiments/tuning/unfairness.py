@@ -64,7 +64,7 @@ class Unfairness:
         UndefinedLossError
             Fewer than two groups are large enough, or a group lacks the rows that a rate is a share of.
         """
-        whole: Any = reduce(lambda one, other: one.merge(other), folds)  # type: ignore[arg-type, return-value]
+        whole: Any = reduce(lambda one, other: one.merge(other), folds)  # type: ignore[arg-type]
         sizes = whole.n if isinstance(whole, Moments) else whole.sizes
         judged = [
             name
@@ -89,9 +89,7 @@ class Unfairness:
         return max(float(np.ptp(shares.rates)) for shares in found[1])
 
 
-def unfairness_of(
-    tuning: ModelTuning, schema: ProcessedSchema, minimum_group_size: int
-) -> Unfairness | None:
+def unfairness_of(tuning: ModelTuning, schema: ProcessedSchema, minimum_group_size: int) -> Unfairness | None:
     """Return what `model_tuning.unfairness` asks for, None where it asks for nothing.
 
     Raises
@@ -120,4 +118,3 @@ def _require_fitting(metric: str, task: Task) -> None:
         kind = "a label of two classes" if task == CLASSIFICATION else "a numeric label"
         fitting = "one of the differences of rates" if task == CLASSIFICATION else LARGEST_GROUP_LOSS
         raise ParameterError(f"model_tuning.unfairness.metric: {metric} does not fit {kind}. Choose {fitting}.")
-

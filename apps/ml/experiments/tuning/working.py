@@ -61,6 +61,10 @@ class Standing:
         return self.completed + self.pruned + self.failed
 
 
+def untold(trials: Sequence[Any]) -> None:
+    """Say nothing."""
+
+
 def standing(trials: Sequence[Any]) -> Standing:
     """Count the trials of a study; attempts that were repeated do not count, those still to be repeated are waiting."""
     from optuna.trial import TrialState
@@ -104,7 +108,7 @@ def work(
     name: str,
     budget: Budget,
     workers: int = 1,
-    tell: Callable[[Sequence[Any]], None] = lambda trials: None,
+    tell: Callable[[Sequence[Any]], None] = untold,
 ) -> None:
     """Work on a study until its budget is spent; `tell` is called with all trials after each one.
 
@@ -173,7 +177,7 @@ class Worker:
         self.lock.release()
 
     def _enqueue_point(self, points: Sequence[dict[str, Any]]) -> None:
-        """Hand out the next point of the grid, in an order drawn by the seed, unless a trial is waiting to be repeated."""
+        """Hand out the next point of the grid, in an order drawn by the seed, unless a trial waits to be repeated."""
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)

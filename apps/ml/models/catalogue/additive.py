@@ -25,6 +25,9 @@ from apps.ml.parameters.estimators import ExplainableBoostingOptions
 BAG_SHARE = 0.85
 """Share of the training rows in a bag: interpret's own (`validation_size` .15)."""
 
+PAIR_BINS = 64
+"""Most bins of each of two features in a table: interpret's own, fewer where `max_bins` is smaller."""
+
 NEWTON_STEPS = 50
 SMALLEST_STEP = 1e-12
 
@@ -65,6 +68,7 @@ def _machine(options: ExplainableBoostingOptions, fit: Fit) -> Any:
     return kind(
         feature_types=["continuous"] * fit.train.X.shape[1],
         max_bins=options.max_bins,
+        max_interaction_bins=min(options.max_bins, PAIR_BINS),
         interactions=options.interactions,
         outer_bags=options.outer_bags,
         learning_rate=options.learning_rate,
@@ -79,7 +83,7 @@ def _machine(options: ExplainableBoostingOptions, fit: Fit) -> Any:
 
 
 def _bags(fit: Fit, rows: int, bags: int) -> npt.NDArray[np.int8]:
-    """Return [rows, bags]: 1 for a row that a bag learns from, 0 for one that it leaves out, -1 for a validation row."""
+    """Return int8 [rows, bags]: 1 where a bag learns from a row, 0 where it leaves it out, -1 for validation rows."""
     train = len(fit.train)
     left_out = train - math.ceil(BAG_SHARE * train) if bags > 1 else 0
     found = np.full((rows, bags), -1, dtype=np.int8)
@@ -100,8 +104,8 @@ def _together(train: Rows, validation: Rows) -> Rows:
 
 def _levelled(model: AdditiveModel, train: Rows) -> AdditiveModel:
     """Return the model with the intercept that has the least loss on the training rows."""
-    total, labels = model.log_odds(train.X), np.asarray(train.labels, dtype=np.float64)
-    shift = (_log_odds_shift if model.contributions_output == "log-odds" else _value_shift)(total, labels, train.weights)
+    shift_of = _log_odds_shift if model.contributions_output == "log-odds" else _value_shift
+    shift = shift_of(model.log_odds(train.X), np.asarray(train.labels, dtype=np.float64), train.weights)
     return AdditiveModel(model.n_features_in_, model.contributions_output, model.intercept + shift, model.terms)
 
 

@@ -15,8 +15,8 @@ from apps.ml.data.processed import CLASSIFICATION, REGRESSION
 from apps.ml.errors import ParameterError
 from apps.ml.models.catalogue.entry import EstimatorEntry
 from apps.ml.models.catalogue.standard_label import StandardLabel
-from apps.ml.models.cross_fitting import folds_of, rows_at
 from apps.ml.models.fitting import Fit, Fitted, Rows, fit_at_once
+from apps.ml.models.folds import folds_of, rows_at
 from apps.ml.models.parts.members import output_on
 from apps.ml.models.parts.stacking import Stacking
 from apps.ml.models.parts.voting import Voting
@@ -72,7 +72,9 @@ class _Members:
         """Return one member, fitted to some of the training rows."""
         from apps.ml.models.calibration import fit_calibrated
 
-        request = replace(self.request, train=rows, report=lambda *_: None)
+        request = replace(
+            self.request, train=rows, seed=self.request.seed + member.seed, report=lambda *_: None
+        )
         fitted = fit_calibrated(self.known[member.estimator], member.chosen, request, Calibration())
         self.converged = self.converged and fitted.converged
         self.fits += 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from apps.ml.data.processed import CLASSIFICATION, REGRESSION
+from apps.ml.models.mitigation.blind_post_processing import blind_post_processed
 from apps.ml.models.mitigation.correlation_remover import correlation_removed
 from apps.ml.models.mitigation.entry import ALL_CONSTRAINTS, MitigationEntry
 from apps.ml.models.mitigation.exponentiated_gradient import exponentiated_gradient
@@ -59,6 +60,13 @@ MITIGATIONS: Mapping[str, MitigationEntry] = MappingProxyType(
             "after",
             group_thresholded,
             needs_sensitive_at_prediction=True,
+            constraints=ALL_CONSTRAINTS,
+        ),
+        "blind_post_processing": MitigationEntry(
+            "Blind post-processing",
+            "after",
+            blind_post_processed,
+            estimates_sensitive=True,
             constraints=ALL_CONSTRAINTS,
         ),
     }

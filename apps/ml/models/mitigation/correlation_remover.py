@@ -52,9 +52,8 @@ def group_shifts(X: Numbers, codes: Codes, groups: int, alpha: float = 1.0) -> N
     One feature, 1 and 3 in group 0, 5 and 7 in group 1: the mean is 4, the shifts are -2 and 2, and 3 and 5 remain in
     both groups.
     """
-    places = np.where(codes < 0, groups, codes)
-    rows = np.bincount(places, minlength=groups + 1)
-    sums = np.zeros((groups + 1, X.shape[1]))
-    np.add.at(sums, places, X)
-    means = np.divide(sums, rows[:, None], out=np.zeros(sums.shape), where=rows[:, None] > 0)
-    return np.where(rows[:, None] > 0, alpha * (means - X.mean(axis=0)), 0.0)
+    overall, shifts = X.mean(axis=0), np.zeros((groups + 1, X.shape[1]))
+    for place, code in enumerate((*range(groups), -1)):
+        if (codes == code).any():
+            shifts[place] = alpha * (X[codes == code].mean(axis=0) - overall)
+    return shifts

@@ -44,7 +44,25 @@ class HeldOut:
         return HeldOut(*(part[chosen] for part in parts), self.weights)
 
 
-def held_out_scores(request: MitigationRequest, fitted: Fitted, folds: int) -> HeldOut:
+@dataclass(frozen=True)
+class CrossFit:
+    """`training` and `validation` rows with scores of models that had not seen them.
+
+    `training` is empty without folds. `siblings`: float64 [folds, validation rows], the validation rows' scores by the
+    model of each fold: how far scores hang on the rows that a model happened to see.
+    """
+
+    training: HeldOut
+    validation: HeldOut
+    siblings: Numbers
+
+    @property
+    def rows(self) -> HeldOut:
+        """All rows, training rows first."""
+        return joined(self.training, self.validation)
+
+
+def cross_fit(request: MitigationRequest, fitted: Fitted, folds: int) -> CrossFit:
     """Score the validation rows with the model that is kept, and training rows with models of other folds.
 
     Parameters
@@ -54,26 +72,20 @@ def held_out_scores(request: MitigationRequest, fitted: Fitted, folds: int) -> H
     folds
         0: validation rows only.
     """
-    labels = np.asarray(request.validation.labels).astype(np.int8)
-    validation = HeldOut(
-        request.validation.X,
-        labels,
-        request.validation_codes,
-        request.score(fitted.estimator, request.validation.X),
-        np.full(len(labels), VALIDATION),
-        mean_weights(request.train),
-    )
-    return joined(_of_folds(request, folds), validation) if folds else validation
-
-
-def _of_folds(request: MitigationRequest, folds: int) -> HeldOut:
-    rows, labels = request.train, np.asarray(request.train.labels).astype(np.int8)
-    fold = fold_of(request.train_codes, labels, folds, request.seed)
-    scores = np.empty(len(rows))
-    for seen, unseen in splits(fold):
-        part = request.fit(rows_at(rows, seen), request.validation)
+    rows, watched = request.train, request.validation
+    labels = [np.asarray(part.labels).astype(np.int8) for part in (rows, watched)]
+    weights = mean_weights(rows)
+    fold = fold_of(request.train_codes, labels[0], folds, request.seed) if folds else np.full(len(rows), VALIDATION)
+    scores, siblings = np.full(len(rows), np.nan), np.empty((folds, len(watched)))
+    for number, (seen, unseen) in enumerate(splits(fold)):
+        part = request.fit(rows_at(rows, seen), watched)
         scores[unseen] = request.score(part.estimator, rows.X[unseen])
-    return HeldOut(rows.X, labels, request.train_codes, scores, fold, mean_weights(rows))
+        siblings[number] = request.score(part.estimator, watched.X)
+    training = HeldOut(rows.X, labels[0], request.train_codes, scores, fold, weights)
+    of_kept = request.score(fitted.estimator, watched.X)
+    outside = np.full(len(watched), VALIDATION)
+    validation = HeldOut(watched.X, labels[1], request.validation_codes, of_kept, outside, weights)
+    return CrossFit(training.only(fold != VALIDATION), validation, siblings)
 
 
 def joined(first: HeldOut, second: HeldOut) -> HeldOut:
@@ -98,8 +110,8 @@ def fold_of(codes: Codes, labels: Bits, folds: int, seed: int) -> npt.NDArray[np
 
 
 def splits(fold: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Yield, fold by fold, the positions of the rows to fit to and of the rows left out."""
-    for number in range(int(fold.max()) + 1):
+    """Yield, fold by fold, the positions of the rows to fit to and of the rows left out; nothing without folds."""
+    for number in range(int(fold.max(initial=VALIDATION)) + 1):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 

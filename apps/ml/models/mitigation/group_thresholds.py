@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from apps.ml.models.mitigation.aims import aims_of
-from apps.ml.models.mitigation.cross_fitting import HeldOut, held_out_scores
+from apps.ml.models.mitigation.cross_fitting import HeldOut, cross_fit
 from apps.ml.models.mitigation.facts import facts_of
 from apps.ml.models.mitigation.held_out_facts import held_out_facts
 from apps.ml.models.mitigation.request import Mitigated, MitigationRequest
@@ -37,10 +37,11 @@ def group_thresholded(request: MitigationRequest) -> Mitigated:
     """
     options: GroupThresholdsOptions = request.options
     fitted = request.fit(request.train, request.validation)
-    rows = held_out_scores(request, fitted, options.folds)
+    crossed = cross_fit(request, fitted, options.folds)
+    rows = crossed.rows
     known = rows.only(rows.codes >= 0)
     aims = aims_of(request, known.labels, known.codes)
-    common = common_threshold(request, rows)
+    common = common_threshold(request, crossed.validation)
     adjustment = GroupThresholds(
         chosen_thresholds(request, known, worth_at(common, rows.weights), aims, common), common
     )
@@ -58,9 +59,8 @@ def group_thresholded(request: MitigationRequest) -> Mitigated:
     return Mitigated(fitted.estimator, fitted.rounds, fitted.converged, adjustment, common, found)
 
 
-def common_threshold(request: MitigationRequest, rows: HeldOut) -> float:
+def common_threshold(request: MitigationRequest, validation: HeldOut) -> float:
     """Return the threshold that the configured rule picks over validation rows, above 0 so that there is a below."""
-    validation = rows.only(rows.fold < 0)
     return max(request.threshold(validation.labels, validation.scores), float(np.finfo(np.float64).tiny))
 
 

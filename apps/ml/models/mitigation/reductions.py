@@ -125,17 +125,23 @@ class Relabelled:
         return self._request.fit(train, self._watched(labels, weights))
 
     def _watched(self, labels: npt.NDArray[Any], weights: Numbers) -> Rows:
-        """Validation rows with the labels and weights that training rows of the same group and label were given."""
+        """Validation rows with the labels and weights that training rows of the same group and label were given.
+
+        Those without weight are left out; where none has any, all count alike.
+        """
         request = self._request
         train, validation = _kinds(request)
-        new_labels = np.array(request.validation.labels)
+        new_labels = request.validation.labels.copy()
         new_weights = np.ones(len(request.validation))
         for kind in np.unique(train):
             first, rows = int(np.argmax(train == kind)), validation == kind
             new_weights[rows] = weights[first]
             if request.task == CLASSIFICATION:
                 new_labels[rows] = labels[first]
-        return Rows(request.validation.X, new_labels, np.maximum(new_weights, np.finfo(np.float64).tiny))
+        if not (new_weights > 0).any():
+            new_weights = np.ones(len(new_weights))
+        counted = new_weights > 0
+        return Rows(request.validation.X[counted], new_labels[counted], new_weights[counted])
 
 
 def _kinds(request: MitigationRequest) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -156,6 +162,8 @@ def exported(predictor: Any, request: MitigationRequest) -> Fitted:
 @contextmanager
 def fairlearn_warnings() -> Iterator[None]:
     """Keep warnings about pandas' coming versions that fairlearn's own code causes from the caller."""
+    from pandas.errors import Pandas4Warning
+
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"fairlearn\.", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", module=r"fairlearn\.", category=Pandas4Warning)
         yield

@@ -41,8 +41,8 @@ class Term:
 
     def added(self, X: Matrix) -> Matrix:
         """Return float64 [n]: what the term adds for each row."""
-        bins = [np.searchsorted(edges, X[:, one], side="right") for one, edges in zip(self.features, self.edges)]
-        found: Matrix = self.scores[tuple(bins)]
+        pairs = zip(self.features, self.edges, strict=True)
+        found: Matrix = self.scores[tuple(np.searchsorted(edges, X[:, one], side="right") for one, edges in pairs)]
         return found
 
 
@@ -85,7 +85,7 @@ class AdditiveModel:
     def contributions(self, X: npt.ArrayLike) -> Matrix:
         """Return [n, k + 1]: what each feature adds, in log-odds or values; the last column is the intercept.
 
-        The average of a term over the rows that it was fitted on is 0, so a single feature's part is its exact Shapley
+        A term's average over the rows that it was made of is 0, so what a single feature adds is its exact Shapley
         value against them; of a pair, each feature gets half.
 
         References

@@ -4,6 +4,7 @@ A made-up text could send it outside a tree, round in circles or to features tha
 the lengths that the head announces, so these are checked as well: what is checked here is what LightGBM reads.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ NODES = ("split_feature", "split_gain", "threshold", "decision_type", "left_chil
 MORE_NODES = ("internal_weight", "internal_count")
 LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 SINGLE = ("Tree", "num_leaves", "num_cat", "is_linear", "shrinkage")
+WHOLE_NUMBERS = re.compile(r"-?[0-9]{1,9}( -?[0-9]{1,9})*")
 WHOLE = ("split_feature", "decision_type", "left_child", "right_child")
 NUMERIC_SPLIT = 2
 """`decision_type` of a numeric split whose missing values go left; the features have none."""
@@ -68,12 +70,12 @@ def check_text(text: str) -> LightGBMText:
 
 def _checked(text: str) -> LightGBMText:
     start = text.index("Tree=0\n")
-    head = _pairs(text[:start].splitlines()[1:])
-    features = int(head["max_feature_idx"]) + 1
-    _require(text.startswith("tree\n") and text.isascii())
+    _require(text.startswith("tree\n") and text.isascii() and "\r" not in text)
+    head = _pairs(text[:start].split("\n")[1:])
+    features = _count(head["max_feature_idx"]) + 1
     _require(head["num_class"] == head["num_tree_per_iteration"] == "1" and head["objective"] in OBJECTIVES)
-    _require(set(head) - {MONOTONE} == set(HEAD) and features > 0)
-    sizes = [int(size) for size in head["tree_sizes"].split(" ")]
+    _require(set(head) - {MONOTONE} == set(HEAD))
+    sizes = [_count(size) for size in head["tree_sizes"].split(" ")]
     for number, size in enumerate(sizes):
         _require(size > 0)
         _check_tree(text[start : start + size], number, features)
@@ -83,10 +85,11 @@ def _checked(text: str) -> LightGBMText:
 
 
 def _check_tree(block: str, number: int, features: int) -> None:
-    fields = _pairs(block.rstrip("\n").splitlines())
+    fields = _pairs(block.rstrip("\n").split("\n"))
     _require(set(fields) == {*SINGLE, *NODES, *MORE_NODES, *LEAVES} and block.endswith("\n\n\n"))
     _require(fields["Tree"] == str(number) and fields["num_cat"] == "0" and fields["is_linear"] == "0")
-    leaves = int(fields["num_leaves"])
+    leaves = _count(fields["num_leaves"])
+    _require(leaves > 0)
     inner = leaves - 1
     if not inner:
         _numbers(fields["leaf_value"], 1)
@@ -94,7 +97,7 @@ def _check_tree(block: str, number: int, features: int) -> None:
     for key in LEAVES:
         _numbers(fields[key], leaves)
     nodes = {key: _numbers(fields[key], inner) for key in (*NODES, *MORE_NODES)}
-    _require(all(np.all(nodes[key] == np.trunc(nodes[key])) for key in WHOLE))
+    _require(all(WHOLE_NUMBERS.fullmatch(fields[key]) for key in WHOLE))
     feature = nodes["split_feature"]
     _require(bool(np.all((feature >= 0) & (feature < features) & (nodes["decision_type"] == NUMERIC_SPLIT))))
     left, right = (_numbered(nodes[key], inner) for key in ("left_child", "right_child"))
@@ -113,9 +116,16 @@ def _pairs(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _numbers(text: str, count: int) -> Numbers:
+    _require("_" not in text)
     found = np.array([float(number) for number in text.split(" ")])
     _require(len(found) == count and bool(np.isfinite(found).all()))
     return found
+
+
+def _count(text: str) -> int:
+    """Python reads whole numbers, such as 1_0, that LightGBM reads otherwise."""
+    _require(text.isdigit() and len(text) < 10)
+    return int(text)
 
 
 def _require(holds: bool) -> None:

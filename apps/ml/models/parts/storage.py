@@ -14,6 +14,7 @@ from apps.ml.errors import BundleError
 from apps.ml.features.safe_objects import read_object, write_object
 from apps.ml.models.bundle_files import write_exact_json
 from apps.ml.models.parts.additive_model import AdditiveModel
+from apps.ml.models.parts.blind_adjustment import BlindAdjustment
 from apps.ml.models.parts.boosted_trees import BOOSTER_FILE, BoostedTrees
 from apps.ml.models.parts.calibrated import Calibrated
 from apps.ml.models.parts.constant import Constant
@@ -35,6 +36,7 @@ DEEPEST = 6
 OWN_PARTS: Mapping[str, Any] = MappingProxyType(
     {
         AdditiveModel.kind: AdditiveModel,
+        BlindAdjustment.kind: BlindAdjustment,
         Calibrated.kind: Calibrated,
         Constant.kind: Constant,
         CorrelationRemoved.kind: CorrelationRemoved,

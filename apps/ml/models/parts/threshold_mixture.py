@@ -48,7 +48,7 @@ class ThresholdMixture:
 
     def probabilities(self, scores: Matrix, codes: npt.NDArray[np.int64]) -> Matrix:
         """Return float64 [n]: with what probability over all draws each row is decided 1."""
-        p_ignore, constant, p0, t0, p1, t1 = self.numbers[codes].T
+        p_ignore, constant, p0, t0, p1, t1 = self._numbers_of(codes)
         known = self._known(codes)
         mixed = p_ignore * constant + (1 - p_ignore) * (p0 * (scores > t0) + p1 * (scores > t1))
         return np.where(known, mixed, (scores >= self.threshold).astype(np.float64))
@@ -58,7 +58,7 @@ class ThresholdMixture:
 
         The draw is made from all features but the group's code.
         """
-        codes = X[:, -1].astype(np.int64)
+        codes = np.rint(X[:, -1]).astype(np.int64)
         limits = self.drawn_thresholds(draws(X[:, :-1], self.seed), codes)
         return np.where(self._known(codes), moved(scores, limits, self.threshold), scores)
 
@@ -68,13 +68,17 @@ class ThresholdMixture:
         The probability of a 1 rises with the score in steps at t₀ and t₁; the threshold is the step at which it comes
         to lie above the draw.
         """
-        p_ignore, constant, p0, t0, p1, t1 = self.numbers[codes].T
+        p_ignore, constant, p0, t0, p1, t1 = self._numbers_of(codes)
         low, high = np.minimum(t0, t1), np.maximum(t0, t1)
         p_low = np.where(t0 == t1, p0 + p1, np.where(t0 < t1, p0, p1))
         ignored = p_ignore * constant
         top = ignored + (1 - p_ignore) * (p0 + p1)
         steps = [drawn < ignored, drawn < ignored + (1 - p_ignore) * p_low, drawn < top]
         return np.select(steps, [np.full(len(drawn), EVERYBODY), low, high], NOBODY)
+
+    def _numbers_of(self, codes: npt.NDArray[np.int64]) -> Matrix:
+        """Return float64 [6, n]; those of any group where a row's group has none."""
+        return self.numbers[np.where(self._known(codes), codes, 0)].T
 
     def _known(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         inside = (codes >= 0) & (codes < len(self.judged))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.models.parts.numbers import CheckedContent, parsed
+from apps.ml.errors import BundleError
+from apps.ml.models.parts.numbers import REPAIR, CheckedContent, parsed
 from apps.ml.models.parts.tree_nodes import lead_forward
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -14,12 +15,15 @@ LOGISTIC, SQUARED = "binary:logistic", "reg:squarederror"
 OUTPUTS = {LOGISTIC: "log-odds", SQUARED: "value"}
 """Objective → scale on which the trees add up."""
 
+BEGINNING = '{"'
+"""By the second character XGBoost tells text from its binary JSON."""
+
 NO_PARENT = 2**31 - 1
 FLOAT_FIELDS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
 EMPTY_FIELDS = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 INDEX_FIELDS = ("left_children", "right_children", "parents", "split_indices", "split_type", "default_left")
 TREE_FIELDS = (*FLOAT_FIELDS, *EMPTY_FIELDS, *INDEX_FIELDS, "id", "tree_param")
-NO_CATEGORIES = {"enc": [], "feature_segments": [], "sorted_idx": []}
+NO_CATEGORIES: dict[str, list[Any]] = {"enc": [], "feature_segments": [], "sorted_idx": []}
 
 Numbers = npt.NDArray[np.float64]
 
@@ -50,6 +54,8 @@ def check_text(text: str, origin: str = "the model of XGBoost") -> XGBoostText:
         It is no such text for a binary or numeric label without categories, or one of its trees is unsound.
     """
     content = parsed(text, origin)
+    if not text.startswith(BEGINNING):
+        raise BundleError(f"{origin} does not begin with {BEGINNING}, as XGBoost writes it. {REPAIR}")
     whole = CheckedContent(origin, content, ("learner", "version"))
     learner = whole.inner(
         "learner",

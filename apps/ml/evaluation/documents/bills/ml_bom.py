@@ -190,7 +190,8 @@ def _number_assessment(attribute: str, part: Mapping[str, Any]) -> dict[str, Any
             "harms": harms,
             "mitigationStrategy": NO_MITIGATION,
         }
-    between = f"; mean errors differ by {figure(gap['value'])} {figure_interval(gap)}" if gap["value"] is not None else ""
+    told = gap["value"] is not None
+    between = f"; mean errors differ by {figure(gap['value'])} {figure_interval(gap)}" if told else ""
     return {
         "groupAtRisk": f"{spoken(attribute)}: {loss['highest']}",
         "harms": f"Largest mean absolute error {figure(loss['value'])} {figure_interval(loss)}{between}.",

@@ -218,7 +218,7 @@ def _per_feature(model: ScoredModel, X: FloatArray, background: FloatArray) -> E
     if native is not None:
         own = model.estimator
         return Explained(own.contributions_method, own.contributions_output, native[:, :-1], native[:, -1])
-    width: int = getattr(model.estimator, "n_features_in_", X.shape[1])
+    width = int(model.estimator.n_features_in_)
     found = exact_contributions(model.estimator, X[:, :width], background[:, :width])
     if found is None:
         return None

@@ -1,1 +1,1 @@
-"""Numeric predictions against numeric labels: errors with intervals, bins of predictions, distances of distributions."""
+"""Numeric predictions against numeric labels: errors with intervals, bins, distances of distributions."""

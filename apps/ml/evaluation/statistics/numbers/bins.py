@@ -66,7 +66,7 @@ def _bin(labels: Numbers, predictions: Numbers, confidence: float) -> dict[str, 
 def round_edges(values: Numbers, steps: int, tail: float = 0.005) -> Numbers:
     """Return evenly spaced, readable edges around all values but those in the tails, at most about `steps` bins.
 
-    The width is 1, 2, 2.5 or 5 times a power of ten and edges are multiples of it, so that no edge is anybody's value.
+    The width is 1, 2, 2.5 or 5 times a power of ten and edges are multiples of it: none is taken from a row.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def round_edges(values: Numbers, steps: int, tail: float = 0.005) -> Numbers:
     low, high = (float(value) for value in np.quantile(values, [tail, 1 - tail]))
     width = _readable((high - low) / steps if high > low else max(abs(low), 1.0) / steps)
     first, last = math.floor(low / width), max(math.ceil(high / width), math.floor(low / width) + 1)
-    return np.arange(first, last + 1) * width
+    return np.arange(first, last + 1, dtype=np.float64) * width
 
 
 def counted(values: Numbers, edges: Numbers) -> npt.NDArray[np.int64]:

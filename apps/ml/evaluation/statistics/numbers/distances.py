@@ -83,9 +83,7 @@ def largest_wasserstein(samples: Samples) -> Measurement:
     n = sum(len(sample) for sample in samples.values())
     if len(samples) < 2:
         return undefined(_few(samples), n=n)
-    found = {
-        pair: float(wasserstein_distance(samples[pair[0]], samples[pair[1]])) for pair in combinations(samples, 2)
-    }
+    found = {pair: float(wasserstein_distance(samples[pair[0]], samples[pair[1]])) for pair in combinations(samples, 2)}
     widest = max(found, key=lambda pair: found[pair])
     lowest, highest = _by_mean(samples, widest)
     return Measurement(found[widest], n, method=POINT_ESTIMATE, lowest=lowest, highest=highest)

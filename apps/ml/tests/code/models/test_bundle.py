@@ -15,7 +15,7 @@ from sklearn.neighbors import KDTree
 from skops.io import dump
 
 from apps.ml.artifact_paths import ArtifactPaths
-from apps.ml.data.processed import CLASSIFICATION
+from apps.ml.data.processed import CLASSIFICATION, REGRESSION
 from apps.ml.errors import BundleError
 from apps.ml.features.request_frame import frame_from_records
 from apps.ml.features.safe_objects import write_object
@@ -30,10 +30,13 @@ from apps.ml.models.bundle import (
     write_bundle,
 )
 from apps.ml.models.catalogue import ESTIMATORS
-from apps.ml.tests import small_loans
+from apps.ml.tests import small_loans, small_wages
 
 FORMAT_1 = Path(__file__).with_name("format_1_bundle")
 FORMAT_1_LINEAR = Path(__file__).with_name("format_1_linear_bundle")
+FORMAT_2_STACKING = Path(__file__).with_name("format_2_stacking_bundle")
+FORMAT_2_GROUPS = Path(__file__).with_name("format_2_group_thresholds_bundle")
+FORMAT_2_WAGES = Path(__file__).with_name("format_2_wages_bundle")
 TEST_ROWS = small_loans.split("test")
 BINARY = [name for name, entry in ESTIMATORS.items() if CLASSIFICATION in entry.tasks]
 
@@ -260,13 +263,16 @@ def test_a_type_that_is_not_on_the_list_is_named(damaged: Path, tmp_path: Path) 
         read_bundle(damaged)
 
 
-def test_an_allowed_type_in_the_wrong_place_is_refused(damaged: Path, tmp_path: Path) -> None:
+def test_an_allowed_type_in_the_wrong_place_is_refused(damaged: Path) -> None:
     (damaged / "booster.txt").unlink()
     write_object(damaged / "estimator.skops", {"not": "an estimator"})
     change_manifest(damaged, lambda content: content["files"].pop("booster.txt"))
     sign_again(damaged, "estimator.skops")
     with pytest.raises(BundleError, match="holds a dict, no estimator"):
         read_bundle(damaged)
+
+
+def test_an_estimator_in_the_place_of_the_transformer_is_refused(damaged: Path) -> None:
     write_object(damaged / "transformer.skops", LogisticRegression())
     sign_again(damaged, "transformer.skops")
     with pytest.raises(BundleError, match="LogisticRegression"):
@@ -283,8 +289,43 @@ def test_the_committed_bundles_of_format_1_are_still_read(folder: Path, estimato
     assert scores[TEST_ROWS.labels == 1].mean() > scores[TEST_ROWS.labels == 0].mean() + 0.05
 
 
+def test_the_committed_stack_of_format_2_is_still_read() -> None:
+    """Its members are boosted trees of XGBoost, an additive model and a calibrated machine in a skops file."""
+    bundle = read_bundle(FORMAT_2_STACKING)
+    kinds = [type(member).__name__ for member in bundle.estimator.members]
+    assert kinds == ["XGBoostTrees", "AdditiveModel", "Calibrated"]
+    scores = bundle.score(frame_of(bundle))
+    assert scores[TEST_ROWS.labels == 1].mean() > scores[TEST_ROWS.labels == 0].mean() + 0.05
+
+
+def test_the_committed_model_of_a_numeric_label_of_format_2_is_still_read() -> None:
+    """Its members are a linear regression and boosted trees of LightGBM; it decides nothing."""
+    bundle, rows = read_bundle(FORMAT_2_WAGES), small_wages.split("test")
+    assert (bundle.info.task, bundle.info.threshold) == (REGRESSION, None)
+    values = bundle.score(frame_of(bundle, rows.features))
+    assert np.mean((values - rows.labels) ** 2) < 0.5 * np.var(rows.labels)
+    assert bundle.answers(frame_of(bundle, rows.features)).decisions is None
+
+
+def test_the_committed_group_thresholds_of_format_2_are_still_read() -> None:
+    """The group comes with the request; another group, or none, can turn the decision and not the score."""
+    bundle = read_bundle(FORMAT_2_GROUPS)
+    assert bundle.info.needs_sensitive_at_prediction
+    assert bundle.info.group is not None
+    golden = json.loads((FORMAT_2_GROUPS / "golden_rows.json").read_text(encoding="utf-8"))
+    frame = frame_from_records(golden["records"], bundle.info.columns)
+    column = bundle.info.group.column_name
+    as_group = {name: frame.assign(**{column: name}) for name in bundle.info.group.groups}
+    first, second = (bundle.score(rows).tolist() for rows in as_group.values())
+    assert first == second == golden["scores"]
+    moved = {name: bundle.decision_scores(rows) for name, rows in as_group.items()}
+    assert (moved["female"] != moved["male"]).any()
+
+
 def test_the_newest_format_is_the_one_that_has_a_committed_bundle() -> None:
-    assert FORMAT == 1, "commit a bundle of the new format and read the old one in a test of its own"
+    assert FORMAT == 2, "commit a bundle of the new format and read the old one in a test of its own"
+    for folder in (FORMAT_2_STACKING, FORMAT_2_GROUPS, FORMAT_2_WAGES):
+        assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["format"] == FORMAT
 
 
 def test_reading_and_scoring_needs_no_mlflow_and_no_training_library(bundles: dict[str, Path]) -> None:

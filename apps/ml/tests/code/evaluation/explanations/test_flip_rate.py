@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.ml.data.processed import AttributeSchema, ColumnSchema
+from apps.ml.data.processed import GROUP, AttributeSchema, ColumnSchema
+from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.flip_rate import BY_CONSTRUCTION, MOST_ROWS, flip_rates
 from apps.ml.evaluation.statistics.measurement import Measurement
 from apps.ml.tests.small_decisions import AGE, COLUMNS, REGION, SEX, people, rule, score
@@ -102,3 +103,24 @@ def test_a_typical_value_of_a_group_is_its_most_frequent_category() -> None:
     attribute = AttributeSchema("sex", ("status",), ("f", "m"))
     found = flip_rates(decided, frame, groups, (attribute,), 0.95, 1)["sex"]
     assert found.numerator == 4  # both women would be m2; both m2 would be w; m1 is decided like w
+
+
+def test_the_group_that_decisions_need_is_swapped_together_with_the_columns_it_is_made_of() -> None:
+    """The rule asks for women in column and group alike: swapping one of both alone would change nobody to a man."""
+    frame = pd.DataFrame({"sex": ["f", "f", "m", "m"] * 25}, dtype="str")
+    frame[GROUP + "sex"] = frame["sex"]
+    columns = tuple(ColumnSchema(name, "categorical", categories=("f", "m"), sensitive=True) for name in frame.columns)
+
+    def both_female(rows: pd.DataFrame) -> np.ndarray:
+        return np.where((rows["sex"] == "f") & (rows[GROUP + "sex"] == "f"), 0.9, 0.1)
+
+    def both_alike(rows: pd.DataFrame) -> np.ndarray:
+        return np.where(rows["sex"] == rows[GROUP + "sex"], 0.9, 0.1)
+
+    groups = pd.DataFrame({"sex": frame["sex"], "sex and city": frame["sex"] + np.tile(["n", "s"], 50)})
+    attributes = (SEX, AttributeSchema("sex and city", ("sex", "city"), ("fn", "fs", "mn", "ms")))
+    for score_of, expected in ((both_female, 1.0), (both_alike, 0.0)):
+        asked = DecisionRule(columns, score_of, lambda scores: (scores >= 0.5).astype(np.int8), "positive", 0.5)
+        found = flip_rates(asked, frame, groups, attributes, 0.95, 1)
+        assert [found[name].value for name in ("sex", "sex and city")] == [expected, expected]
+        assert found["sex"].method != BY_CONSTRUCTION

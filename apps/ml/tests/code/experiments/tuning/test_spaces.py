@@ -75,7 +75,7 @@ def test_an_impossible_space_is_refused_with_its_path(search: dict[str, Any], me
 def test_unknown_estimators_are_refused_with_the_nearest_name() -> None:
     with pytest.raises(ParameterError, match="did you mean 'lightgbm'"):
         space({"estimators": ["lightgmb"]})
-    with pytest.raises(ParameterError, match="model_tuning.search: there is no estimator"):
+    with pytest.raises(ParameterError, match="there is no estimator"):
         space({"search": {"nothing": {}}})
     with pytest.raises(ParameterError, match="names an estimator twice"):
         space({"estimators": ["lightgbm", "lightgbm"]})
@@ -83,7 +83,7 @@ def test_unknown_estimators_are_refused_with_the_nearest_name() -> None:
 
 def test_an_estimator_for_another_label_is_refused() -> None:
     asked = parameters({"estimators": ["naive_bayes"]})
-    with pytest.raises(ParameterError, match="naive_bayes cannot be tuned here: .* numeric label"):
+    with pytest.raises(ParameterError, match=r"naive_bayes cannot be tuned here: .* numeric label"):
         tuning_space(asked.model_tuning, asked.model_training, REGRESSION)
 
 
@@ -109,8 +109,8 @@ def test_a_grid_holds_every_combination_and_needs_points() -> None:
 
 def test_a_grid_too_large_to_search_is_refused() -> None:
     names = ("num_leaves", "min_child_samples", "learning_rate", "subsample", "colsample_bytree", "reg_lambda")
-    search = {name: {"values": [*range(10, 20)]} for name in names[:2]}
-    search |= {name: {"low": 0.3, "high": 0.9, "points": 10} for name in names[2:]}  # type: ignore[misc]
+    search: dict[str, Any] = {name: {"values": [*range(10, 20)]} for name in names[:2]}
+    search |= {name: {"low": 0.3, "high": 0.9, "points": 10} for name in names[2:]}
     with pytest.raises(ParameterError, match="the grid has 1,000,000 points"):
         space({"search": {"lightgbm": search}}).grid()
 

@@ -54,7 +54,8 @@ def rows_at(rows: Rows, positions: Positions) -> Rows:
 
 def _distinct(rows: Rows) -> tuple[Positions, Positions]:
     """Return where each different row stands first, in order, and for every row which of these it is."""
-    labelled = np.ascontiguousarray(np.column_stack([rows.X, rows.labels]) + 0.0)
+    labels = np.asarray(rows.labels, dtype=np.float64)
+    labelled = np.ascontiguousarray(np.column_stack([rows.X, labels]) + 0.0)
     as_bytes = labelled.view([("row", np.void, labelled.shape[1] * labelled.itemsize)]).ravel()
     _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
     order = np.argsort(first)
