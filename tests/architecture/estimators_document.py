@@ -68,9 +68,10 @@ NOTES = {
         units of the label's deviation; then the members are fitted to all training rows.""",
 }
 MEMBERS = """
-Members are given as `{estimator, weight, options}`, with those options that differ from the defaults; ensembles cannot
-be members. Members whose scores are margins are calibrated inside. The default members are for two classes: name others
-for a numeric label.
+Members are given as `{estimator, weight, seed, options}`, with those options that differ from the defaults; `seed` is
+added to `model_training.seed`, so that members with the same options can differ. Ensembles cannot be members. Members
+whose scores are margins are calibrated inside. The default members are for two classes: name others for a numeric
+label.
 
 ```yaml
 model_training:

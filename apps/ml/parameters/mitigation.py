@@ -54,7 +54,7 @@ class GridSearchOptions(Section):
     """fairlearn's GridSearch: `grid_size` multipliers up to `grid_limit`; validation rows pick among the models."""
 
     grid_size: Count = 15
-    grid_limit: Positive = 2.0
+    grid_limit: Positive = 0.3
 
 
 class FairBoostingOptions(Section):

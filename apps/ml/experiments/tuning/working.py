@@ -160,12 +160,14 @@ class Worker:
         return found.finished + found.running < most
 
     def _one(self, run: Callable[[Any], Any]) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError
+
         self.number = None
         if self.points is not None:
             self._enqueue_point(self.points)
         try:
             self.study.optimize(run, n_trials=1, catch=failures())
-        except AssertionError:
+        except (AssertionError, UpdateFinishedTrialError):
             # Optuna's words for a trial that somebody else has ended: this process was asleep longer than the grace.
             if not self._ended_by_others():
                 raise

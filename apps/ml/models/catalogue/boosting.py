@@ -3,6 +3,7 @@
 All three grow round by round, hold scores to directions, take weights and run on one thread.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
@@ -24,7 +25,23 @@ from apps.ml.parameters.estimators import HistGradientBoostingOptions, LightGBMO
 Matrix = npt.NDArray[np.float64]
 
 
-class GrowingLightGBM(GrowingRounds):
+class GrowingTrees(GrowingRounds):
+    """Trees in training; what has been built of them is kept until other rounds are kept."""
+
+    _built: tuple[int, Any] | None = None
+
+    def fitted(self) -> Any:
+        """Return the fitted estimator of the rounds that are kept."""
+        if self._built is None or self._built[0] != self.kept:
+            self._built = self.kept, self._build()
+        return self._built[1]
+
+    @abstractmethod
+    def _build(self) -> Any:
+        """Make the fitted estimator of the rounds that are kept."""
+
+
+class GrowingLightGBM(GrowingTrees):
     """LightGBM in training."""
 
     def __init__(self, options: LightGBMOptions, fit: Fit) -> None:
@@ -39,8 +56,7 @@ class GrowingLightGBM(GrowingRounds):
             watched = lightgbm.Dataset(rows.X, rows.labels, weight=rows.weights, reference=train, params=parameters)
             self._booster.add_valid(watched, "validation")
 
-    def fitted(self) -> BoostedTrees:
-        """Return the trees that are kept."""
+    def _build(self) -> BoostedTrees:
         return BoostedTrees(self._booster.model_to_string(num_iteration=self.kept))
 
     def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
@@ -48,7 +64,7 @@ class GrowingLightGBM(GrowingRounds):
         return [self._booster.eval_valid()[0][2] if self._watches else None]
 
 
-class GrowingXGBoost(GrowingRounds):
+class GrowingXGBoost(GrowingTrees):
     """XGBoost in training."""
 
     def __init__(self, options: XGBoostOptions, fit: Fit) -> None:
@@ -61,8 +77,7 @@ class GrowingXGBoost(GrowingRounds):
         ]
         self._booster: Any = xgboost.Booster(_xgboost_parameters(options, fit), self._data)
 
-    def fitted(self) -> XGBoostTrees:
-        """Return the trees that are kept."""
+    def _build(self) -> XGBoostTrees:
         return XGBoostTrees(bytes(self._booster[: self.kept].save_raw("json")).decode())
 
     def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
@@ -72,7 +87,7 @@ class GrowingXGBoost(GrowingRounds):
         return [_loss(self._fit, self._booster.predict(self._data[1], output_margin=True))]
 
 
-class GrowingHistGradientBoosting(GrowingRounds):
+class GrowingHistGradientBoosting(GrowingTrees):
     """scikit-learn's histogram gradient boosting in training.
 
     scikit-learn bins the rows anew whenever it goes on, so it grows as many rounds at once as early stopping waits for.
@@ -88,8 +103,7 @@ class GrowingHistGradientBoosting(GrowingRounds):
         raw = next(islice(self._staged(X), self.kept - 1, None))
         return logistic(raw) if self._fit.task == CLASSIFICATION else raw
 
-    def fitted(self) -> Any:
-        """Return an estimator that was fitted at once with the rounds that are kept."""
+    def _build(self) -> Any:
         return self.at_once(self.kept)
 
     def at_once(self, rounds: int) -> Any:

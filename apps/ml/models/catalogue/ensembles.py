@@ -26,6 +26,7 @@ from apps.ml.parameters.training import Calibration
 
 Entries = Mapping[str, EstimatorEntry]
 Matrix = npt.NDArray[np.float64]
+SEEDS = 2**32
 ITERATIONS = 2000
 """Limit of the linear model's solver, far beyond what a few columns need."""
 
@@ -72,9 +73,8 @@ class _Members:
         """Return one member, fitted to some of the training rows."""
         from apps.ml.models.calibration import fit_calibrated
 
-        request = replace(
-            self.request, train=rows, seed=self.request.seed + member.seed, report=lambda *_: None
-        )
+        seed = (self.request.seed + member.seed) % SEEDS
+        request = replace(self.request, train=rows, seed=seed, report=lambda *_: None)
         fitted = fit_calibrated(self.known[member.estimator], member.chosen, request, Calibration())
         self.converged = self.converged and fitted.converged
         self.fits += 1

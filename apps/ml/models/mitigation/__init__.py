@@ -11,6 +11,7 @@ from apps.ml.models.mitigation.blind_post_processing import blind_post_processed
 from apps.ml.models.mitigation.correlation_remover import correlation_removed
 from apps.ml.models.mitigation.entry import ALL_CONSTRAINTS, MitigationEntry
 from apps.ml.models.mitigation.exponentiated_gradient import exponentiated_gradient
+from apps.ml.models.mitigation.fair_boosting import fair_boosted
 from apps.ml.models.mitigation.grid_search import grid_searched
 from apps.ml.models.mitigation.group_thresholds import group_thresholded
 from apps.ml.models.mitigation.request import Mitigated, MitigationRequest
@@ -68,6 +69,9 @@ MITIGATIONS: Mapping[str, MitigationEntry] = MappingProxyType(
             blind_post_processed,
             estimates_sensitive=True,
             constraints=ALL_CONSTRAINTS,
+        ),
+        "fair_boosting": MitigationEntry(
+            "Fair boosting", "during", fair_boosted, constraints=ALL_CONSTRAINTS, estimators=("lightgbm",)
         ),
     }
 )

@@ -157,7 +157,9 @@ class _Search:
         return float(np.ptp(np.mean(terms * change[None, :, None], axis=1), axis=1).max())
 
     def _terms(self, scores: Numbers, membership: Numbers, doubt: float) -> Numbers:
-        return rate_terms(self._request.parameters.constraint, scores, capped(membership, self.shares, doubt), self.shares)
+        return rate_terms(
+            self._request.parameters.constraint, scores, capped(membership, self.shares, doubt), self.shares
+        )
 
 
 def _known(crossed: CrossFit) -> CrossFit:

@@ -5,7 +5,7 @@ such scores do not hold for anybody else. Validation rows alone are few. So each
 a model fitted to the other folds, which early stopping watches on the validation rows as it does the model that is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,23 +62,30 @@ class CrossFit:
         return joined(self.training, self.validation)
 
 
-def cross_fit(request: MitigationRequest, fitted: Fitted, folds: int) -> CrossFit:
+FitAt = Callable[[npt.NDArray[np.intp]], Fitted]
+"""Fits to the training rows at given positions."""
+
+
+def cross_fit(request: MitigationRequest, fitted: Fitted, folds: int, fit_at: FitAt | None = None) -> CrossFit:
     """Score the validation rows with the model that is kept, and training rows with models of other folds.
 
     Parameters
     ----------
     fitted
-        The configured estimator, fitted to all training rows.
+        The model that is kept, fitted to all training rows.
     folds
         0: validation rows only.
+    fit_at
+        Fits the models of the folds as the one that is kept was; None: the configured estimator.
     """
     rows, watched = request.train, request.validation
+    fit = fit_at or (lambda positions: request.fit(rows_at(rows, positions), watched))
     labels = [np.asarray(part.labels).astype(np.int8) for part in (rows, watched)]
     weights = mean_weights(rows)
     fold = fold_of(request.train_codes, labels[0], folds, request.seed) if folds else np.full(len(rows), VALIDATION)
     scores, siblings = np.full(len(rows), np.nan), np.empty((folds, len(watched)))
     for number, (seen, unseen) in enumerate(splits(fold)):
-        part = request.fit(rows_at(rows, seen), watched)
+        part = fit(seen)
         scores[unseen] = request.score(part.estimator, rows.X[unseen])
         siblings[number] = request.score(part.estimator, watched.X)
     training = HeldOut(rows.X, labels[0], request.train_codes, scores, fold, weights)

@@ -49,6 +49,11 @@ class BoostedTrees:
         return np.array([0, 1])
 
     @property
+    def text(self) -> str:
+        """LightGBM's native text."""
+        return self._text
+
+    @property
     def rounds(self) -> int:
         """Number of trees."""
         return self._head.trees

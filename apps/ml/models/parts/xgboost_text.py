@@ -34,7 +34,7 @@ class XGBoostText:
 
     `output`: `log-odds` or `value`, the scale on which the trees add up. `base`: what they are added to. `leaves`:
     float64, the value of every node of every tree, one tree after the other (of inner nodes: without meaning).
-    `starts` int64 [trees]: where each tree begins in it. `content`: the whole JSON.
+    `starts` int64 [trees]: where each tree begins in it.
     """
 
     features: int
@@ -42,7 +42,6 @@ class XGBoostText:
     base: float
     leaves: Numbers
     starts: npt.NDArray[np.int64]
-    content: Any
 
 
 def check_text(text: str, origin: str = "the model of XGBoost") -> XGBoostText:
@@ -53,10 +52,9 @@ def check_text(text: str, origin: str = "the model of XGBoost") -> XGBoostText:
     BundleError
         It is no such text for a binary or numeric label without categories, or one of its trees is unsound.
     """
-    content = parsed(text, origin)
     if not text.startswith(BEGINNING):
         raise BundleError(f"{origin} does not begin with {BEGINNING}, as XGBoost writes it. {REPAIR}")
-    whole = CheckedContent(origin, content, ("learner", "version"))
+    whole = CheckedContent(origin, parsed(text, origin), ("learner", "version"))
     learner = whole.inner(
         "learner",
         ("attributes", "feature_names", "feature_types", "gradient_booster", "learner_model_param", "objective"),
@@ -69,7 +67,7 @@ def check_text(text: str, origin: str = "the model of XGBoost") -> XGBoostText:
     features, base = _model_parameters(learner, name)
     values = [_tree_values(tree, features) for tree in _trees(learner)]
     starts = np.cumsum([0, *(len(one) for one in values[:-1])], dtype=np.int64)
-    return XGBoostText(features, OUTPUTS[name], base, np.concatenate(values), starts, content)
+    return XGBoostText(features, OUTPUTS[name], base, np.concatenate(values), starts)
 
 
 def _model_parameters(learner: CheckedContent, objective: str) -> tuple[int, float]:

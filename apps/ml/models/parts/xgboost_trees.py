@@ -5,6 +5,7 @@ shows in the seventh digit. Here it only says which leaf each tree leads to; the
 so that scores and contributions agree and scores are the same elsewhere.
 """
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -119,9 +120,7 @@ class XGBoostTrees:
     @cached_property
     def _trees_from_zero(self) -> list[Any]:
         """The trees in slices, added to nothing: the base in single precision would count once per slice."""
-        import json
-
-        content = json.loads(json.dumps(self._checked.content))
+        content = json.loads(self._text)
         start = "[5E-1]" if self.contributions_output == "log-odds" else "[0E0]"
         content["learner"]["learner_model_param"]["base_score"] = start
         whole = _booster(json.dumps(content))

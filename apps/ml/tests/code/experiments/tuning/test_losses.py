@@ -60,5 +60,7 @@ def test_one_class_has_no_ranking() -> None:
 def test_unknown_and_unfitting_metrics_are_refused_with_those_that_fit() -> None:
     with pytest.raises(ParameterError, match=r"did you mean 'log_loss'\? Choose one of log_loss, brier_score"):
         loss_named("logloss", CLASSIFICATION)
-    with pytest.raises(ParameterError, match=r"log_loss does not fit a numeric label\. Choose one of mean_squared_error"):
+    with pytest.raises(
+        ParameterError, match=r"log_loss does not fit a numeric label\. Choose one of mean_squared_error"
+    ):
         loss_named("log_loss", REGRESSION)

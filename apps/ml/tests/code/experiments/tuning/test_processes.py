@@ -44,18 +44,21 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 def test_two_workers_one_killed_then_both_then_resumed(address: str) -> None:
     asked, place = the_problem(), the_place(place_of(address, Path()).address)
-    with opened(asked, place, asked.name) as study:
+    with (
+        worker(place.address) as first,
+        worker(place.address) as second,
+        opened(asked, place, asked.name) as study,
+    ):
 
         def found() -> Any:
             return standing(study.study.get_trials(deepcopy=False))
 
-        with worker(place.address) as first, worker(place.address) as second:
-            wait_until(lambda: found().running == 2)
-            first.send_signal(signal.SIGKILL)
-            first.wait()
-            wait_until(lambda: found().finished >= 2)
-            second.send_signal(signal.SIGKILL)
-            second.wait()
+        wait_until(lambda: found().running == 2)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        wait_until(lambda: found().finished >= 2)
+        second.send_signal(signal.SIGKILL)
+        second.wait()
         assert found().finished < TRIALS
         with worker(place.address, 0.05) as third:
             assert third.wait(PATIENCE_SECONDS) == 0

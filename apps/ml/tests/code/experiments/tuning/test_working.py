@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from apps.ml.errors import BadInputError
 from apps.ml.experiments.tuning import candidates
@@ -145,3 +146,24 @@ def test_an_interrupted_trial_is_done_again_and_not_counted_twice(
     with opened(quick, place, quick.name) as study:
         found = standing(study.study.get_trials())
     assert (found.completed, found.failed, found.running, found.waiting) == (3, 0, 0, 0)
+
+
+def test_a_worker_that_slept_too_long_gives_its_trial_up_and_goes_on(
+    quick: TuningProblem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else took it for dead and ended its trial; the trial is repeated and counted once."""
+    place = Place(f"sqlite:///{tmp_path / 'study.db'}")
+    answers = candidates._answers
+    with opened(quick, place, quick.name) as study:
+
+        def ended(trained: Any, rows: Any) -> Any:
+            monkeypatch.setattr(candidates, "_answers", answers)
+            (running,) = study.study.get_trials(states=(TrialState.RUNNING,))
+            study.storage.set_trial_state_values(running._trial_id, TrialState.FAIL)
+            return answers(trained, rows)
+
+        monkeypatch.setattr(candidates, "_answers", ended)
+        Worker(quick, study, Budget(2), untold).run()
+        found = standing(study.study.get_trials())
+        assert len(study.study.get_trials()) == 3
+    assert (found.completed, found.finished, found.waiting) == (2, 2, 0)

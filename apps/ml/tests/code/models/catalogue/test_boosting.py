@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,13 @@ from apps.ml.data.processed import CLASSIFICATION, REGRESSION, Task
 from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.models.scoring import scores_of
 from apps.ml.parameters.estimators import Estimators
-from apps.ml.tests.code.models.fit_requests import fit_request, fitted, loss_of
+from apps.ml.tests.code.models.fit_requests import (
+    fit_request,
+    fitted,
+    is_scored_alone_as_among_others,
+    loss_of,
+    written_and_read,
+)
 from apps.ml.tests.code.models.learnable_rows import learnable_rows
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -98,6 +105,14 @@ def test_rows_of_weight_zero_point_one_count_less(name: str) -> None:
     weighted = fitted(name, OPTIONS[name], fit_request(weights=light)).estimator
     before = scores_of(fitted(name, OPTIONS[name], plain).estimator, FRESH[CLASSIFICATION].X)
     assert scores_of(weighted, FRESH[CLASSIFICATION].X).mean() < before.mean() - 0.1
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_what_was_written_is_read_and_writes_the_same_bytes(name: str, task: Task, tmp_path: Path) -> None:
+    estimator = fitted(name, OPTIONS[name], fit_request(task)).estimator
+    found = written_and_read(tmp_path, estimator)
+    assert (scores_of(found, FRESH[task].X) == scores_of(estimator, FRESH[task].X)).all()
+    assert is_scored_alone_as_among_others(found, FRESH[task].X[:20])
 
 
 @pytest.mark.parametrize("name", OPTIONS)

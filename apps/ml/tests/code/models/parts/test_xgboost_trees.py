@@ -78,6 +78,12 @@ def test_contributions_add_up(parts: dict[Task, XGBoostTrees], task: Task) -> No
     assert parts[task].contributions_output == ("log-odds" if task == CLASSIFICATION else "value")
 
 
+def test_trees_that_grow_leaf_by_leaf_are_sound_too(tmp_path: Path) -> None:
+    part = fitted("xgboost", {"n_estimators": 8, "max_leaves": 12}, fit_request(stop_after=None)).estimator
+    assert (written_and_read(tmp_path, part).score(X) == part.score(X)).all()
+    assert part.score(X) == pytest.approx(library_scores(part, X), rel=2e-6)
+
+
 def test_no_rows_give_nothing(parts: dict[Task, XGBoostTrees]) -> None:
     part = parts[CLASSIFICATION]
     assert (part.score(X[:0]).shape, part.contributions(X[:0]).shape) == ((0,), (0, 6))
