@@ -60,6 +60,7 @@ format: $(READY) ## Put the code into shape
 .PHONY: docs
 docs: $(READY) ## Write the generated documents anew
 	python -m tests.architecture.parameters_document
+	python -m tests.architecture.estimators_document
 
 .PHONY: serve
 serve: $(READY) ## Serve the champion over HTTP

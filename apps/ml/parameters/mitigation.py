@@ -78,10 +78,10 @@ class ThresholdOptimizerOptions(Section):
 class GroupThresholdsOptions(Section):
     """One threshold per group, without chance: the most accurate ones within the tolerance.
 
-    `folds`: of training rows; each is scored by a model that did not see it, and thresholds are chosen on these rows and
-    validation rows (0: validation rows only). `true_positive_share`: under equalized odds, the part of the tolerance
-    that true positive rates may use; they rest on few rows and come out wider on other people. `margin`: the part of
-    the tolerance that is kept back from all rates.
+    `folds`: of training rows; each is scored by a model that did not see it, and thresholds are chosen on these rows
+    and validation rows (0: validation rows only). `true_positive_share`: under equalized odds, the part of the
+    tolerance that true positive rates may use; they rest on few rows and come out wider on other people. `margin`: the
+    part of the tolerance that is kept back from all rates.
     """
 
     folds: Folds = 5

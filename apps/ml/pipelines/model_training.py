@@ -62,7 +62,8 @@ def _title(parameters: ModelTraining, X: Matrix) -> str:
 
 def _tell_convergence(parameters: ModelTraining, trained: TrainedModel) -> None:
     if not trained.converged:
-        key = f"model_training.estimators.{parameters.estimator}.max_iter"
+        limit = "members" if hasattr(getattr(parameters.estimators, parameters.estimator), "members") else "max_iter"
+        key = f"model_training.estimators.{parameters.estimator}.{limit}"
         print(
             f"warning: {parameters.estimator} stopped at its limit of iterations before it converged; the bundle "
             f"records `converged: false`. Raise {key} or scale the numeric features.",

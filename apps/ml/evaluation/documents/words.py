@@ -73,9 +73,19 @@ NONE = "–"
 
 ESTIMATORS = {
     "logistic_regression": "logistic regression",
+    "linear_regression": "linear regression",
+    "linear_svm": "linear support vector machine",
+    "svm": "support vector machine",
+    "naive_bayes": "naive Bayes",
     "random_forest": "random forest",
+    "extra_trees": "extremely randomised trees",
     "hist_gradient_boosting": "histogram gradient boosting",
     "lightgbm": "LightGBM gradient boosting",
+    "xgboost": "XGBoost gradient boosting",
+    "explainable_boosting": "explainable boosting machine",
+    "mlp": "multi-layer perceptron",
+    "voting": "weighted vote of several estimators",
+    "stacking": "linear model over several estimators",
 }
 
 

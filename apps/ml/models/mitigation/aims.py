@@ -9,6 +9,7 @@ where it holds.
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from apps.ml.errors import DataError
 from apps.ml.models.mitigation.gaps import COMPARED, Bits, require_defined
@@ -51,7 +52,7 @@ def aims_of(request: MitigationRequest, labels: Bits, codes: Codes) -> tuple[flo
     return tuple(aims)
 
 
-def _rows_by_group(codes: Codes, counted: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> dict[int, int]:
+def _rows_by_group(codes: Codes, counted: npt.NDArray[np.bool_]) -> dict[int, int]:
     return {int(code): int(np.sum(counted & (codes == code))) for code in np.unique(codes[codes >= 0])}
 
 
@@ -61,7 +62,7 @@ def _too_few(request: MitigationRequest, rate: str, rows: Mapping[int, int]) -> 
     tolerance, smallest = request.parameters.tolerance, min(rows.values())
     return (
         f"model_training.mitigation: rows of label {labels} by group of '{request.group.attribute}': {counts}. With "
-        f"{smallest} rows one decision moves the {rate.replace('_', ' ')} of a group by {1.0 / smallest:.3g}, more than "
-        f"the tolerance {tolerance:g}. Join small groups in the data set's declaration, raise "
+        f"{smallest} rows one decision moves the {rate.replace('_', ' ')} of a group by {1.0 / smallest:.3g}, which is "
+        f"more than the tolerance {tolerance:g}. Join small groups in the data set's declaration, raise "
         "model_training.mitigation.tolerance, or choose another attribute."
     )

@@ -132,9 +132,10 @@ class _Search:
                 return kept[-1]
         if not kept:
             raise DataError(
-                f"model_training.mitigation.method blind_post_processing: no rule without the groups of "
-                f"'{self._request.group.attribute}' keeps to the tolerance {tolerance:g} on the {len(self._known.rows)} "
-                "rows that it is calibrated on. Raise model_training.mitigation.tolerance, or choose another method."
+                "model_training.mitigation.method blind_post_processing: no rule without the groups of "
+                f"'{self._request.group.attribute}' keeps to the tolerance {tolerance:g} on the "
+                f"{len(self._known.rows)} rows that it is calibrated on. Raise model_training.mitigation.tolerance, or "
+                "choose another method."
             )
         return min(kept, key=lambda choice: choice.movement or 0.0)
 

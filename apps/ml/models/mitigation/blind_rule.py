@@ -15,6 +15,7 @@ Kelley (1960), The cutting-plane method for solving convex programs, Journal of 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ DAMPING = 0.7
 
 MOST_CUTS = 400
 BOX = 4.0
-"""Multipliers are first looked for within this many shares of their group, then within four times as many, and so on."""
+"""Multipliers are looked for within this many shares of their group; at the edge, within four times as many."""
 
 LARGEST_BOX = 4.0**6
 NEARLY = 3.0
@@ -64,7 +65,7 @@ class CalibrationRows:
         return (moved_scores(self.scores, self.terms, multipliers) >= self.threshold).astype(np.int8)
 
     def worth(self, decisions: Bits) -> float:
-        """Return the mean worth of a row's decision: that of deciding 1 for a row of label y is y less the threshold."""
+        """Return the mean worth of a row's decision: that of a decision 1 at label y is y less the threshold."""
         return float(np.mean(self.prices * decisions * (self.labels - self.threshold)))
 
     def steps(self) -> Numbers:
@@ -177,7 +178,7 @@ class _Dual:
         cuts = np.array(self._cuts)
         tangents = np.column_stack([cuts[:, :-1], np.zeros((len(cuts), parts)), -np.ones(len(cuts))])
         sizes = [np.column_stack([sign * self._basis, -np.eye(parts), np.zeros(parts)]) for sign in (1.0, -1.0)]
-        found = linprog(
+        found: Any = linprog(
             np.concatenate([-gains, self._costs, [1.0]]),
             A_ub=np.concatenate([*sizes, tangents]),
             b_ub=np.concatenate([np.zeros(2 * parts), cuts[:, -1]]),

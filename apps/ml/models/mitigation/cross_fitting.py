@@ -2,7 +2,7 @@
 
 What a model says of the rows it was fitted to is more certain than what it says of others; rules that are calibrated on
 such scores do not hold for anybody else. Validation rows alone are few. So each fold of the training rows is scored by
-a model fitted to the other folds, which early stopping watches on the validation rows as it does the model that is kept.
+a model fitted to the other folds; early stopping watches it on the validation rows, as it does the model that is kept.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.models.fitting import Fitted, Rows
+from apps.ml.models.folds import rows_at
 from apps.ml.models.mitigation.gaps import Bits
 from apps.ml.models.mitigation.request import Codes, MitigationRequest, Numbers
 
@@ -40,8 +41,8 @@ class HeldOut:
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "HeldOut":
         """Return the rows where `chosen` [n] is true."""
-        parts = (self.X, self.labels, self.codes, self.scores, self.fold)
-        return HeldOut(*(part[chosen] for part in parts), self.weights)
+        labels, codes, fold = self.labels[chosen], self.codes[chosen], self.fold[chosen]
+        return HeldOut(self.X[chosen], labels, codes, self.scores[chosen], fold, self.weights)
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,6 @@ def splits(fold: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.intp], 
     """Yield, fold by fold, the positions of the rows to fit to and of the rows left out; nothing without folds."""
     for number in range(int(fold.max(initial=VALIDATION)) + 1):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-
-
-def rows_at(rows: Rows, positions: npt.NDArray[np.intp]) -> Rows:
-    """Return some of the rows."""
-    weights = None if rows.weights is None else rows.weights[positions]
-    return Rows(rows.X[positions], rows.labels[positions], weights)
 
 
 def mean_weights(rows: Rows) -> Numbers:

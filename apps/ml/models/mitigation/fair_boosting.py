@@ -4,7 +4,7 @@ What comes out are boosted trees like any others: they need no group, draw no lo
 
 Gaps on the rows that trees were fitted to are narrower than on other people. So the tolerance of the objective is
 lowered, and then its multipliers quickened, until the gap on rows that their model had not seen is within the
-configured tolerance; the first such model has paid least.
+configured tolerance. Of the models within it, the best one is kept.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from apps.ml.errors import DataError, ParameterError
 from apps.ml.models.fitting import Fitted, Report, Rows
-from apps.ml.models.mitigation.cross_fitting import CrossFit, cross_fit, rows_at
+from apps.ml.models.folds import rows_at
+from apps.ml.models.mitigation.cross_fitting import CrossFit, cross_fit
 from apps.ml.models.mitigation.facts import facts_of
 from apps.ml.models.mitigation.fair_objective import FairObjective, Pressure
 from apps.ml.models.mitigation.gaps import gap, require_defined
 from apps.ml.models.mitigation.held_out_facts import held_out_facts
 from apps.ml.models.mitigation.request import Mitigated, MitigationRequest, Numbers
+from apps.ml.models.mitigation.worth import worth_at
 from apps.ml.models.outputs import log_odds
 from apps.ml.models.parts.boosted_trees import BoostedTrees
 from apps.ml.parameters.mitigation import FairBoostingOptions
@@ -52,18 +54,8 @@ def fair_boosted(request: MitigationRequest) -> Mitigated:
     before = cross_fit(request, plain, options.folds)
     labels, codes = before.rows.labels, before.rows.codes
     require_defined(request.parameters.constraint, labels, codes, len(request.group.groups), "held-out rows")
-    tried: list[_Tried] = []
-    for part, quickness in SCHEDULE:
-        tried.append(_tried(request, plain, _pressure(request, before, part, quickness)))
-        if tried[-1].gap <= request.parameters.tolerance:
-            break
-    chosen = min(tried, key=lambda one: one.gap)
-    if chosen.gap > request.parameters.tolerance:
-        raise DataError(
-            f"model_training.mitigation.method fair_boosting: of {len(tried)} models none has a gap within "
-            f"{request.parameters.tolerance:g} on {len(labels)} held-out rows; the least is {chosen.gap:.4f}. Raise "
-            "model_training.mitigation.tolerance or options.fair_boosting.multiplier_step."
-        )
+    tried = _search(request, plain, before)
+    chosen = _best_within_tolerance(request, before, tried)
     found: dict[str, Any] = {
         "fits": (1 + options.folds) * (1 + len(tried)),
         "chosen_on": "held_out",
@@ -86,6 +78,33 @@ class _Tried:
     @property
     def facts(self) -> dict[str, float]:
         return {"tolerance": self.pressure.tolerance, "multiplier_step": self.pressure.step, "gap": self.gap}
+
+
+def _search(request: MitigationRequest, plain: Fitted, before: CrossFit) -> list[_Tried]:
+    """Walk down the schedule to the first that is within the tolerance, then try half-way back to the one before."""
+    tried: list[_Tried] = []
+    for place, (part, quickness) in enumerate(SCHEDULE):
+        tried.append(_tried(request, plain, _pressure(request, before, part, quickness)))
+        if tried[-1].gap <= request.parameters.tolerance:
+            if place:
+                between = np.mean(SCHEDULE[place - 1 : place + 1], axis=0)
+                tried.append(_tried(request, plain, _pressure(request, before, *map(float, between))))
+            break
+    return tried
+
+
+def _best_within_tolerance(request: MitigationRequest, before: CrossFit, tried: list[_Tried]) -> _Tried:
+    rows, tolerance = before.rows, request.parameters.tolerance
+    within = [one for one in tried if one.gap <= tolerance]
+    if not within:
+        raise DataError(
+            f"model_training.mitigation.method fair_boosting: of {len(tried)} models none has a gap within "
+            f"{tolerance:g} on {len(rows)} held-out rows; the least is {min(one.gap for one in tried):.4f}. Raise "
+            "model_training.mitigation.tolerance or options.fair_boosting.multiplier_step."
+        )
+    threshold = request.threshold(before.validation.labels, before.validation.scores)
+    worth = worth_at(threshold, rows.weights)
+    return max(within, key=lambda one: worth.of(rows.labels, one.decisions))
 
 
 def _require_trees(plain: Fitted) -> None:
@@ -138,15 +157,19 @@ def boosted(like: BoostedTrees, rows: Rows, objective: FairObjective, report: Re
     """Grow trees with the parameters and as many rounds as `like` has.
 
     The log-odds that boosting starts from are added to the first tree's leaves, and the text names LightGBM's own
-    binary objective: what is stored gives probabilities and explains them without anything of ours.
+    binary objective: what is stored gives probabilities and explains them without anything of ours. LightGBM copies an
+    objective that is an object, but not a function.
     """
     import lightgbm
 
     own = lightgbm.Booster(model_str=like.text).params
     parameters = {
         **{name: own[name] for name in KEPT_PARAMETERS if own.get(name) not in (None, "", [])},
-        **{"deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1},
-        "objective": objective,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+        "objective": lambda log_odds, data: objective(log_odds, data),
     }
     base = objective.base
     data = lightgbm.Dataset(rows.X, rows.labels, init_score=np.full(len(rows), base), params={"verbosity": -1})

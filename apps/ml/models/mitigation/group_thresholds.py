@@ -17,7 +17,7 @@ from apps.ml.models.mitigation.aims import aims_of
 from apps.ml.models.mitigation.cross_fitting import HeldOut, cross_fit
 from apps.ml.models.mitigation.facts import facts_of
 from apps.ml.models.mitigation.held_out_facts import held_out_facts
-from apps.ml.models.mitigation.request import Mitigated, MitigationRequest
+from apps.ml.models.mitigation.request import Mitigated, MitigationRequest, Numbers
 from apps.ml.models.mitigation.threshold_search import best_cuts, cuts_of
 from apps.ml.models.mitigation.worth import Worth, worth_at
 from apps.ml.models.parts.group_thresholds import GroupThresholds
@@ -66,7 +66,7 @@ def common_threshold(request: MitigationRequest, validation: HeldOut) -> float:
 
 def chosen_thresholds(
     request: MitigationRequest, known: HeldOut, worth: Worth, aims: tuple[float, ...], common: float
-) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+) -> Numbers:
     """Return float64 [groups]: the best thresholds within the aims, the common one for a group without rows."""
     thresholds = np.full(len(request.group.groups), common)
     present = np.unique(known.codes)

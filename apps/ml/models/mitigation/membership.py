@@ -32,7 +32,7 @@ PARAMETERS = {
     "num_threads": 1,
     "verbosity": -1,
 }
-"""Fixed: smaller trees than those of a model that decides, since all that counts is a probability that is not too sure."""
+"""Fixed. Smaller trees than those of a model that decides: what counts is a probability that is not too sure."""
 
 Members = tuple[BoostedTrees, ...]
 

@@ -8,6 +8,7 @@ that it stands for. Rows that weigh more in the fit weigh more here.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from apps.ml.models.mitigation.gaps import Bits
 from apps.ml.models.mitigation.request import Numbers
@@ -20,7 +21,7 @@ class Worth:
     true_positive: float
     false_positive: float
 
-    def of(self, labels: Bits, decisions: Bits) -> float:
+    def of(self, labels: Bits, decisions: Bits | npt.NDArray[np.bool_]) -> float:
         """Return the mean worth of a row's decision; 0 where nobody is decided 1."""
         chosen = np.asarray(decisions).astype(bool)
         hits = int(np.sum(chosen & (labels == 1)))

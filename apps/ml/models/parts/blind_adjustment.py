@@ -3,9 +3,9 @@
 Write η for the score, p_ay for the share of people of group a with label y, and q_ay(x) for the probability that a
 person with features x would be of group a if the label were y. Then the true positive rate of group a is the mean of
 h(x) η(x) q_a1(x) / p_a1 over everybody, for any decisions h that are made from x alone; its false positive rate is the
-mean of h (1 - η) q_a0 / p_a0, its selection rate that of h (η q_a1 + (1 - η) q_a0) / p_a. Of all decisions that keep such
-means within a tolerance of each other, those worth most decide 1 where the score less a weighted sum of the terms is at
-or above the threshold. The weights, one per rate and group, are the multipliers.
+mean of h (1 - η) q_a0 / p_a0, its selection rate that of h (η q_a1 + (1 - η) q_a0) / p_a. Of all decisions that keep
+such means within a tolerance of each other, those worth most decide 1 where the score less a weighted sum of the terms
+is at or above the threshold. The weights, one per rate and group, are the multipliers.
 
 References
 ----------

@@ -1,7 +1,7 @@
 """One threshold per group, without chance: a score is moved so that the model's common threshold decides for everybody.
 
 A score s of a group whose threshold is t_g lands at t s / t_g below it and at 1 - (1 - t)(1 - s) / (1 - t_g) from it
-on: t_g lands at the common threshold t, 0 and 1 stay, and the order within a group is kept. Each step of this is rounded
+on: t_g lands at the common threshold t, 0 and 1 stay, and the order within a group is kept. Each step of this rounds
 monotonously, and both pieces are held to their side of t, so that the decision is that of `s >= t_g` to the last bit.
 """
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from apps.ml.errors import DataError
+from apps.ml.evaluation.documents import words
 from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.models.fitting import Fit, Report, Rows, fit_at_once
 from apps.ml.models.training import TrainedModel, TrainingRows, balanced_weights, silent, train
@@ -188,3 +189,19 @@ def _note(told: list[tuple[int, int, float | None]], done: int, total: int, loss
 def _ranking(labels: np.ndarray, scores: np.ndarray) -> float:
     """Share of pairs of a positive and a negative row in the right order."""
     return float(np.mean(scores[labels == 1][:, None] > scores[labels == 0][None, :]))
+
+
+def test_members_of_one_kind_differ_by_their_seed() -> None:
+    member = {"estimator": "lightgbm", "options": {"n_estimators": 20, "colsample_bytree": 0.5}}
+
+    def scores(*seeds: int) -> np.ndarray:
+        members = [{**member, "seed": seed} for seed in seeds]
+        parameters = settings_for("voting", estimators={"voting": {"members": members}})
+        return fitted(parameters, *TRAIN, *VALIDATION).scores(VALIDATION[0])
+
+    assert (scores(0, 0) == scores(0, 0)).all()
+    assert (scores(0, 1) != scores(0, 0)).any()
+
+
+def test_every_estimator_has_words_for_documents() -> None:
+    assert set(words.ESTIMATORS) == set(ESTIMATORS)
