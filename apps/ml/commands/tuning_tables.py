@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN_TRIALS = 5
 SHOWN_FRONT = 12
+WORDS = {"complete": "trained to the end", "pruned": "given up", "failed": "failed"}
 
 
 @contextmanager
@@ -75,8 +76,13 @@ def said(problem: Any, trials: Sequence[Any], budget: Any) -> tuple[int, str]:
 def show_outcome(outcome: "Outcome", figures: Mapping[str, Any], folder: Path) -> None:
     """Print the best trials, the front where there is one, the winner, and where everything lies."""
     console = Console()
+    counts = ", ".join(f"{outcome.count(state)} {word}" for state, word in WORDS.items())
+    spent = f"resource of {outcome.spent:.1f} whole trials spent"
+    console.print(f"{len(outcome.records)} trials: {counts}; {spent}", soft_wrap=True, highlight=False)
     console.print(trials_table(outcome))
-    if outcome.front:
+    if outcome.front and outcome.problem.unfairness is not None:
+        names = f"{outcome.problem.loss.title} against {outcome.problem.unfairness.title}"
+        console.print(names[0].upper() + names[1:], highlight=False)
         console.print(front_table(outcome))
     for note in outcome.notes():
         console.print(f"Note: {note}", soft_wrap=True, highlight=False)
@@ -86,12 +92,7 @@ def show_outcome(outcome: "Outcome", figures: Mapping[str, Any], folder: Path) -
 
 def trials_table(outcome: "Outcome") -> Table:
     """One row per trial, the best first."""
-    counts = ", ".join(
-        f"{outcome.count(state)} {word}"
-        for state, word in (("complete", "trained to the end"), ("pruned", "given up"), ("failed", "failed"))
-    )
-    title = f"{len(outcome.records)} trials: {counts}; {outcome.spent:.1f} whole trials of resource spent"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for heading in ("trial", outcome.problem.loss.title, "± over folds", "kept"):
         table.add_column(heading, justify="right", no_wrap=True)
     if outcome.problem.space.several:
@@ -110,8 +111,7 @@ def trials_table(outcome: "Outcome") -> Table:
 
 def front_table(outcome: "Outcome") -> Table:
     """One row per trial that is not clearly beaten, the fairest first."""
-    unfairness = "" if outcome.problem.unfairness is None else outcome.problem.unfairness.title
-    table = Table(title=f"{outcome.problem.loss.title} against {unfairness}", title_justify="left")
+    table = Table()
     for heading in ("trial", "loss", "±", "unfairness", "±"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("standing")

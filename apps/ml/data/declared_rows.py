@@ -68,7 +68,7 @@ def ranks_of_keys(split: Split, table: DeclaredRows) -> npt.NDArray[np.int64] | 
     Ranks and not the values themselves: enough to divide the rows again in the same way.
     """
     keys = split_keys(split, table) if split.method in ("group", "time") else None
-    return None if keys is None else keys.rank(method="dense").astype("int64").to_numpy()
+    return None if keys is None else np.asarray(keys.rank(method="dense"), dtype=np.int64)
 
 
 def _take(frame: pd.DataFrame, positions: npt.NDArray[np.int64]) -> pd.DataFrame:

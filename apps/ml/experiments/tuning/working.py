@@ -32,6 +32,10 @@ RUNGS_OF_OPTUNA = "completed_rung_"
 """Prefix of what a pruner notes on a trial; left out when it is done again, or it would pass the rungs unseen."""
 
 
+ENDED_BY_OTHERS = ("Should not reach.", "Cannot tell a FAIL trial.")
+"""Optuna's words about a trial that somebody else has ended."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """Of a whole study. `until`: `time.time()` after which no trial is started, None: no limit."""
@@ -167,10 +171,12 @@ class Worker:
             self._enqueue_point(self.points)
         try:
             self.study.optimize(run, n_trials=1, catch=failures())
-        except (AssertionError, UpdateFinishedTrialError):
-            # Optuna's words for a trial that somebody else has ended: this process was asleep longer than the grace.
-            if not self._ended_by_others():
+        except UpdateFinishedTrialError:
+            self._require_ended_by_others()
+        except (AssertionError, ValueError) as error:
+            if str(error) not in ENDED_BY_OTHERS:
                 raise
+            self._require_ended_by_others()
 
     def _started(self, trial: Any) -> None:
         self.number = trial.number
@@ -231,10 +237,12 @@ class Worker:
             )
         )
 
-    def _ended_by_others(self) -> bool:
+    def _require_ended_by_others(self) -> None:
+        """Raise again, unless this process was asleep longer than the grace and its trial was taken from it."""
         from optuna.trial import TrialState
 
-        return any(trial.number == self.number for trial in self._in_state(TrialState.FAIL))
+        if not any(trial.number == self.number for trial in self._in_state(TrialState.FAIL)):
+            raise
 
     def _in_state(self, state: Any) -> list[Any]:
         return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state == state]

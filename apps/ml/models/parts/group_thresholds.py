@@ -71,5 +71,5 @@ def moved_to(scores: Matrix, own: Matrix, common: float) -> Matrix:
     reached = scores >= own
     room = np.where(own < 1.0, 1.0 - own, 1.0)
     above = np.maximum(1.0 - (1.0 - common) * ((1.0 - scores) / room), common)
-    below = np.minimum(common * (scores / np.where(own > 0.0, own, 1.0)), np.nextafter(common, 0.0))
+    below = np.minimum(common * (np.minimum(scores, own) / np.where(own > 0.0, own, 1.0)), np.nextafter(common, 0.0))
     return np.where(reached, np.minimum(above, max(1.0, common)), np.minimum(below, 1.0))

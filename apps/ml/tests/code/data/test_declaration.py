@@ -16,13 +16,13 @@ from apps.ml.data.declaration import (
     Column,
     EventDeclaration,
     Filter,
-    Label,
     NumberDeclaration,
     Reading,
     SensitiveAttribute,
     Split,
     SQLSource,
 )
+from apps.ml.data.label import Label
 from apps.ml.data.processed import ColumnSchema, column_from_dict
 from apps.ml.data.sensitive import carrying_columns
 from apps.ml.data.sources.files import read_file

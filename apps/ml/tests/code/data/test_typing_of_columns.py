@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.ml.data.declaration import Label
+from apps.ml.data.label import Label
 from apps.ml.data.typing_of_columns import column_findings, label_values, numbers, typed
 from apps.ml.tests.clinic_visits import DECLARATION, declaration, visits, with_column, with_values
 

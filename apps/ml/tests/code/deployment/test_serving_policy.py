@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def test_a_plain_model_is_served_by_the_strictest_policy(bundle_folder: Path) ->
 def test_what_is_not_allowed_is_refused_with_the_way_to_allow_it(
     bundle: ModelBundle, fact: str, name: str, reason: str
 ) -> None:
-    info = replace(bundle.info, **{fact: True})
+    changes: dict[str, Any] = {fact: True}
+    info = replace(bundle.info, **changes)
     with pytest.raises(BundleError, match=rf"{reason}.*--allow {name}"):
         ServingPolicy().require_permitted(info, "here")
     serving_policy([name]).require_permitted(info, "here")

@@ -75,7 +75,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         "median": (lambda y, p: median_absolute_error(p - y, 0.95), stats.norm.ppf(0.75)),
         "r2": (lambda y, p: r_squared(y, p, 0.95), 0.8),
         "slope": (lambda y, p: calibration_slope(y, p, 0.95), 1.0),
-        "deviation": (lambda y, p: deviation(p, 0.95), 2.0),
+        "deviation": (lambda *rows: deviation(rows[1], 0.95), 2.0),
     }
     runs = 300
     covered = {

@@ -18,7 +18,7 @@ from apps.ml.experiments.tuning.study import opened
 from apps.ml.experiments.tuning.working import RETRY_OF, Budget, standing, untold
 from apps.ml.tests.slow_tuning_worker import the_place, the_problem
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 TRIALS = 5
 
 
