@@ -40,8 +40,8 @@ class Prediction(Shape):
     """The answer to one row, in the order of the rows.
 
     `score` is the probability of the positive event; `decision` is 1 where the decision score, which is the score
-    unless a mitigation moves it, is at least `threshold`, else 0. A model that predicts a number gives it as `score` and
-    decides nothing: `decision` and `threshold` are null.
+    unless a mitigation moves it, is at least `threshold`, else 0. A model that predicts a number gives it as `score`
+    and decides nothing: `decision` and `threshold` are null.
     """
 
     id: str = Field(description="Names this one answer for ever (UUID, version 7).")

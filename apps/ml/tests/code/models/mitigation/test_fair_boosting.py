@@ -35,7 +35,7 @@ def small_rows(groups: int, weighted: bool = False, n: int = 240) -> tuple[Rows,
     """Rows, codes from -1 on, and log-odds to take gradients at."""
     random = np.random.default_rng(4)
     labels = random.integers(0, 2, n).astype(np.int8)
-    rows = Rows(random.normal(size=(n, 2)), labels, 0.5 + labels if weighted else None)
+    rows = Rows(random.normal(size=(n, 2)), labels, np.asarray(0.5 + labels, dtype=np.float64) if weighted else None)
     return rows, random.integers(-1, groups, n), random.normal(size=n)
 
 
@@ -101,7 +101,7 @@ def test_without_pressure_the_trees_are_those_of_the_plain_objective(plain: Trai
     train = Rows(rows.X, rows.labels)
     trees = boosted(like, train, FairObjective(train, rows.codes, 2, "equalized_odds", FREE), silent)
     assert trees.rounds == like.rounds
-    assert np.abs(trees.score(rows.X) - like.score(rows.X)).max() < 0.02
+    assert np.abs(trees.score(rows.X) - like.score(rows.X)).max() < 1e-4
 
 
 def test_the_tolerance_is_kept_on_held_out_rows_and_about_that_on_fresh_ones(
