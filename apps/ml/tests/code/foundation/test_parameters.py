@@ -55,7 +55,7 @@ def _keys(content: Any, path: str = "") -> set[str]:
         ),
         (
             lambda c: c["model_registration"]["gates"].append({"name": "x", "metric": "fairness.a", "at_lest": 1}),
-            r"'model_registration\.gates\.6\.at_lest'; did you mean 'at_least'",
+            r"'model_registration\.gates\.7\.at_lest'; did you mean 'at_least'",
         ),
         (lambda c: c["data_processing"].pop("seed"), r"key 'data_processing\.seed' is missing"),
         (lambda c: c["model_evaluation"].update(confidence=float("nan")), r"'model_evaluation\.confidence'.*finite"),
@@ -69,7 +69,7 @@ def _keys(content: Any, path: str = "") -> set[str]:
         ),
         (
             lambda c: _add_gate(c, metric="performance.f1", scope=["sex"]),
-            r"'model_registration\.gates\.6': expected: scope limits the \* of fairness",
+            r"'model_registration\.gates\.7': expected: scope limits the \* of fairness",
         ),
         (
             lambda c: _add_gate(c, metric="performance.pr_auc", reference="champion"),
@@ -79,10 +79,10 @@ def _keys(content: Any, path: str = "") -> set[str]:
             lambda c: _add_gate(c, metric="fairness.*.equalized_odds_difference", reference="champion"),
             r"is not compared with the champion",
         ),
-        (lambda c: _add_gate(c, metric="performance.f1", confidence=95), r"gates\.6\.confidence'.*less than 1"),
-        (lambda c: _add_gate(c, metric="performance.f1", minimum_rows=-1), r"gates\.6\.minimum_rows'"),
+        (lambda c: _add_gate(c, metric="performance.f1", confidence=95), r"gates\.7\.confidence'.*less than 1"),
+        (lambda c: _add_gate(c, metric="performance.f1", minimum_rows=-1), r"gates\.7\.minimum_rows'"),
         (lambda c: _add_gate(c, metric="performance.f1", reference="champoin"), r"did you mean 'champion'"),
-        (lambda c: _add_gate(c, metric="costs.total"), r"gates\.6\.metric'"),
+        (lambda c: _add_gate(c, metric="costs.total"), r"gates\.7\.metric'"),
         (
             lambda c: c["model_registration"]["guards"].update(leveling_down={}),
             r"'model_registration\.guards\.leveling_down'; did you mean 'levelling_down'",
