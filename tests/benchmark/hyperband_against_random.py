@@ -2,8 +2,10 @@
 
 `python -m tests.benchmark.hyperband_against_random [--seeds N] [--trials N] [--json]`; needs FAIRMIND_DATA_DIR. Random
 search trains every trial to the end. The other arms suggest by TPE and give trials up on the way; a trial is begun only
-while, finished, it would keep the arm within a third of random search's rounds. All arms search LightGBM's declared
-space and are measured on the same validation rows; test rows are not looked at.
+while, finished, it would keep the arm within a third of random search's rounds. One of them also stops single models
+early, as `model_training.early_stopping` does by default; so that its share in the saving can be told, random search is
+run with it as well, over as many trials. All arms search LightGBM's declared space and are measured on the same
+validation rows; test rows are not looked at.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from rich.console import Console
@@ -36,16 +37,33 @@ from tests.workspace import ROOT
 GOAL_RATIO = 1 / 3
 ROUNDS = 405
 FIRST_RUNG = 45
-RANDOM = ("random", "none")
-ARMS = (("tpe", "hyperband"), ("tpe", "successive_halving"))
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one arm searches; `limited`: within a third of random search's rounds."""
+
+    name: str
+    sampler: str
+    pruner: str
+    stops_early: bool
+    limited: bool
+
+
+RANDOM = Way("random", "random", "none", False, False)
+WAYS = (
+    Way("random, early stopping", "random", "none", True, False),
+    Way("successive halving", "tpe", "successive_halving", False, True),
+    Way("hyperband", "tpe", "hyperband", False, True),
+    Way("hyperband, early stopping", "tpe", "hyperband", True, True),
+)
 
 
 @dataclass(frozen=True)
 class Arm:
     """What one study came to: `ratio` of its rounds to random search's, all in whole trials."""
 
-    sampler: str
-    pruner: str
+    name: str
     seed: int
     loss: float
     whole_trials: float
@@ -87,30 +105,31 @@ def prepared(folder: Path) -> ArtifactPaths:
 def compared(paths: ArtifactPaths, seed: int, trials: int) -> list[Arm]:
     """Run random search, then the other arms within a third of its rounds."""
     console = Console(stderr=True)
-    arms = [searched(paths, RANDOM, seed, trials, limit=None)]
-    arms += [searched(paths, way, seed, trials, limit=trials * GOAL_RATIO) for way in ARMS]
-    for arm in arms:
+    arms = []
+    for way in (RANDOM, *WAYS):
+        arm = searched(paths, way, seed, trials)
+        arms.append(arm)
         console.print(
-            f"seed {seed} {arm.sampler} {arm.pruner}: loss {arm.loss:.5f}, ratio {arm.ratio:.3f}, {arm.trials} trials, "
+            f"seed {seed} {arm.name}: loss {arm.loss:.5f}, ratio {arm.ratio:.3f}, {arm.trials} trials, "
             f"{arm.complete} whole, {arm.seconds:.0f} s",
             highlight=False,
+            soft_wrap=True,
         )
     return arms
 
 
-def searched(paths: ArtifactPaths, way: tuple[str, str], seed: int, trials: int, limit: float | None) -> Arm:
-    """Run one study; with a `limit`, while a whole trial more stays within so many whole trials of resource."""
-    sampler, pruner = way
-    problem = the_problem(paths, sampler, pruner, seed)
+def searched(paths: ArtifactPaths, way: Way, seed: int, trials: int) -> Arm:
+    """Run one study: so many trials, or as many as stay within a third of their rounds."""
+    problem = the_problem(paths, way, seed)
     started = time.perf_counter()
     with opened(problem, Place(), problem.name) as study:
-        records = worked(problem, study, trials) if limit is None else limited(problem, study, limit)
+        records = limited(problem, study, trials * GOAL_RATIO) if way.limited else worked(problem, study, trials)
     spent = sum(record.share_spent for record in records)
-    found = best(records)
     complete = sum(record.state == "complete" for record in records)
+    loss = best(records).loss
+    assert loss is not None
     seconds = time.perf_counter() - started
-    assert found.loss is not None
-    return Arm(sampler, pruner, seed, found.loss, spent, spent / trials, len(records), complete, seconds)
+    return Arm(way.name, seed, loss, spent, spent / trials, len(records), complete, seconds)
 
 
 def worked(problem: TuningProblem, study: OpenStudy, trials: int) -> Sequence[TrialRecord]:
@@ -127,19 +146,21 @@ def limited(problem: TuningProblem, study: OpenStudy, limit: float) -> Sequence[
     return records
 
 
-def the_problem(paths: ArtifactPaths, sampler: str, pruner: str, seed: int) -> TuningProblem:
+def the_problem(paths: ArtifactPaths, way: Way, seed: int) -> TuningProblem:
     """Return the problem of one arm: Adult's training rows fitted, its validation rows measured."""
     tuning = {
         "estimators": ["lightgbm"],
-        "sampler": sampler,
-        "pruner": pruner,
+        "sampler": way.sampler,
+        "pruner": way.pruner,
         "seed": seed,
         "validation": {"method": "holdout"},
         "resource": {"minimum": FIRST_RUNG, "maximum": ROUNDS, "reduction_factor": 3},
     }
     parameters = read_parameters(paths.parameters)
     section = type(parameters.model_tuning).model_validate(tuning)
-    return read_problem(paths, parameters.model_copy(update={"model_tuning": section}))
+    early = parameters.model_training.early_stopping.model_copy(update={"enabled": way.stops_early})
+    training = parameters.model_training.model_copy(update={"early_stopping": early})
+    return read_problem(paths, parameters.model_copy(update={"model_tuning": section, "model_training": training}))
 
 
 def show(arms: Sequence[Arm], trials: int, as_json: bool) -> None:
@@ -149,41 +170,31 @@ def show(arms: Sequence[Arm], trials: int, as_json: bool) -> None:
         return
     title = f"LightGBM on Adult: {trials} random trials of {ROUNDS} rounds against a third of the rounds"
     table = Table(title=title, title_justify="left")
-    for heading in ("seed", "random: log loss"):
-        table.add_column(heading, justify="right")
-    for _, pruner in ARMS:
-        for heading in (f"{pruner}: log loss", "difference", "ratio", "trials (whole)", "seconds"):
-            table.add_column(heading, justify="right")
+    for heading in ("seed", "arm", "log loss", "difference", "ratio of rounds", "trials", "whole", "seconds"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
     for seed in sorted({arm.seed for arm in arms}):
-        table.add_row(*_cells([arm for arm in arms if arm.seed == seed]))
-    Console(width=180).print(table)
+        own = [arm for arm in arms if arm.seed == seed]
+        for arm in own:
+            numbers = (f"{arm.loss:.5f}", f"{arm.loss - own[0].loss:+.5f}", f"{arm.ratio:.3f}")
+            table.add_row(str(seed), arm.name, *numbers, str(arm.trials), str(arm.complete), f"{arm.seconds:.0f}")
+        table.add_section()
+    Console(width=120).print(table)
     for line in summary(arms):
         print(line)
 
 
 def summary(arms: Sequence[Arm]) -> list[str]:
-    """Say per pruner how often it was at least as good as random search, and by how much."""
-    random = {arm.seed: arm for arm in arms if (arm.sampler, arm.pruner) == RANDOM}
+    """Say per arm how often it was at least as good as random search, and by how much."""
+    random = {arm.seed: arm.loss for arm in arms if arm.name == RANDOM.name}
     said = []
-    for _, pruner in ARMS:
-        own = [arm for arm in arms if arm.pruner == pruner]
-        apart = [arm.loss - random[arm.seed].loss for arm in own]
-        ratios = [arm.ratio for arm in own]
+    for way in WAYS:
+        own = [arm for arm in arms if arm.name == way.name]
+        apart = [arm.loss - random[arm.seed] for arm in own]
         said.append(
-            f"{pruner}: at least as good in {sum(gap <= 0 for gap in apart)} of {len(own)} seeds, median difference "
-            f"{statistics.median(apart):+.5f}, ratio at most {max(ratios):.3f}"
+            f"{way.name}: at least as good in {sum(gap <= 0 for gap in apart)} of {len(own)} seeds, mean difference "
+            f"{statistics.fmean(apart):+.5f}, ratio at most {max(arm.ratio for arm in own):.3f}"
         )
     return said
-
-
-def _cells(arms: Sequence[Arm]) -> list[Any]:
-    random = next(arm for arm in arms if (arm.sampler, arm.pruner) == RANDOM)
-    cells = [str(random.seed), f"{random.loss:.5f}"]
-    for _, pruner in ARMS:
-        own = next(arm for arm in arms if arm.pruner == pruner)
-        cells += [f"{own.loss:.5f}", f"{own.loss - random.loss:+.5f}", f"{own.ratio:.3f}"]
-        cells += [f"{own.trials} ({own.complete})", f"{own.seconds:.0f} of {random.seconds:.0f}"]
-    return cells
 
 
 if __name__ == "__main__":

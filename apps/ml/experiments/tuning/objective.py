@@ -42,8 +42,16 @@ class Note:
         return dict(self.__dict__)
 
 
+LOOKS_OF_PATIENCE = 2
+"""Looks without a lower loss after which a growing model may stop early."""
+
+
 class Trial:
-    """A suggestion on its way up the rungs, without anything of the library that suggests."""
+    """A suggestion on its way up the rungs, without anything of the library that suggests.
+
+    With `model_training.early_stopping`, a growing model stops when its loss has not fallen for `rounds` rounds and for
+    :data:`LOOKS_OF_PATIENCE` looks; it then counts as trained to the end.
+    """
 
     def __init__(self, problem: TuningProblem, suggested: Any) -> None:
         self.problem = problem
@@ -54,20 +62,33 @@ class Trial:
         self.note = Note(resource_of(training, problem.task), self.candidate.full)
         self.best: tuple[FoldMeasure, ...] = ()
         self.loss = float("inf")
+        self.has_stopped = False
 
     def climb(self, rung: int) -> float:
         """Give the trial what a rung allows and return what is compared there: the loss; of a growing model the lowest
         so far."""
         for units in self.ladder.looks(rung) if self.grows else (self.ladder.rungs[rung],):
-            measures = self.candidate.measure(units)
-            loss = float(np.mean([measure.loss for measure in measures]))
-            self.note.spent = self.candidate.spent
-            self.note.looks.append([units, loss])
-            if loss < self.loss or not self.grows:
-                self.loss, self.best = loss, measures
-                self.note.kept = units if self.grows else None
+            if not self.has_stopped:
+                self._look(units)
         self.note.fold_losses = [measure.loss for measure in self.best]
         return self.loss
+
+    def _look(self, units: int) -> None:
+        measures = self.candidate.measure(units)
+        loss = float(np.mean([measure.loss for measure in measures]))
+        self.note.spent = self.candidate.spent
+        self.note.looks.append([units, loss])
+        if loss < self.loss or not self.grows:
+            self.loss, self.best = loss, measures
+            self.note.kept = units if self.grows else None
+        self.has_stopped = self._patience_is_over(units)
+
+    def _patience_is_over(self, units: int) -> bool:
+        early, kept = self.problem.training.early_stopping, self.note.kept
+        if kept is None or not early.enabled:
+            return False
+        since = sum(look[0] > kept for look in self.note.looks)
+        return since >= LOOKS_OF_PATIENCE and units - kept >= early.rounds
 
     def unfairness(self) -> float | None:
         """Return the gap at the kept look, and note it fold by fold; None where none is measured."""
@@ -124,7 +145,8 @@ def _run(problem: TuningProblem, levels: int, trial: Any) -> float | tuple[float
                 break
             trial.set_user_attr(NOTE, own.note.to_dict())
             trial.report(loss, own.ladder.step(rung, levels))
-            if trial.should_prune():
+            # Asked of a trial that has stopped, too: others are compared with it.
+            if trial.should_prune() and not own.has_stopped:
                 raise TrialPruned
         unfairness = own.unfairness()
     finally:

@@ -76,6 +76,20 @@ def test_the_kept_rounds_are_those_of_the_lowest_loss_and_reproduce_it(trees: Tu
     assert loss == pytest.approx(np.mean(trial.note.fold_losses))
 
 
+def test_early_stopping_ends_the_growth_and_keeps_the_best() -> None:
+    patient = problem(TREES, early_stopping={"enabled": True, "rounds": 5})
+    endless = problem(TREES, early_stopping={"enabled": False})
+    notes = []
+    for asked in (patient, endless):
+        trial = Trial(asked, Suggested("lightgbm", {"learning_rate": 0.3}))
+        for rung in range(len(trial.ladder.rungs)):
+            trial.climb(rung)
+        notes.append(trial.note)
+    assert notes[0].spent < notes[1].spent == 2 * 80
+    assert notes[0].kept == notes[1].kept
+    assert notes[0].fold_losses == notes[1].fold_losses
+
+
 def test_with_a_mitigation_every_estimator_is_fitted_anew_on_rows() -> None:
     mitigated = problem(TREES, mitigation={"method": "reweighing", "attribute": "sex"})
     assert isinstance(candidate(mitigated, Suggested("lightgbm", {})), RowsCandidate)
