@@ -76,13 +76,15 @@ benchmark: $(READY) ## Time what users would pick instead, paired in one run
 	python -m tests.benchmark.fairness_against_fairlearn
 	python -m tests.benchmark.audit_of_a_large_file
 	python -m tests.benchmark.pipeline_against_script
+	python -m tests.benchmark.fairness_fronts
+	python -m tests.benchmark.hyperband_against_random
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11
 
 .PHONY: lock
 lock: $(READY) ## Resolve the dependencies anew into the lock files
-	$(COMPILE) pyproject.toml --extra ml --extra serving --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra ml --extra serving --extra distributed --extra dev --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra serving --output-file mlops/deployment/requirements.lock
 	$(COMPILE) pyproject.toml --extra backend --output-file mlops/environment/backend.requirements.lock
 	$(COMPILE) pyproject.toml --extra ml --extra distributed --output-file mlops/environment/distributed.requirements.lock

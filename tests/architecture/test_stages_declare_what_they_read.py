@@ -59,3 +59,14 @@ def test_no_stage_depends_on_code_it_does_not_reach(stage: str) -> None:
 
 def _covers(entry: Path, path: Path) -> bool:
     return entry == path or entry in path.parents
+
+
+def test_the_search_declares_what_it_reads_in_a_file_of_its_own() -> None:
+    content = yaml.safe_load((ROOT / "mlops/dvc/tuning/dvc.yaml").read_text(encoding="utf-8"))
+    declared = content["stages"]["model_tuning"]["deps"]
+    reached = {str(path.relative_to(ROOT)) for path in closure("apps.ml.pipelines.model_tuning")}
+    entries = [ROOT / entry for entry in declared]
+    packages = {"apps/ml/evaluation/plots/__init__.py", "apps/ml/experiments/__init__.py"}
+    read = [ROOT / name for name in sorted(reached - NOT_RESULTS - packages)]
+    missing = [str(path) for path in read if not any(_covers(entry, path) for entry in entries)]
+    assert missing == []

@@ -97,8 +97,8 @@ class StudyRun:
 
     def work(self, study: Any) -> None:
         """Work until the budget is spent, showing how far it is."""
-        from apps.ml.commands.tuning_tables import tuning_progress
         from apps.ml.experiments.tuning.distributed import run_on_ray
+        from apps.ml.experiments.tuning.progress import tuning_progress
         from apps.ml.experiments.tuning.running import run_here, run_in_processes
         from apps.ml.experiments.tuning.working import Budget
 

@@ -1,17 +1,11 @@
-"""What `fairmind tune` shows: a live line while it searches, tables when it is done."""
+"""What `fairmind tune` shows when it is done."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from apps.ml.models.progress import SECONDS_BETWEEN_LINES
 
 if TYPE_CHECKING:
     from apps.ml.experiments.tuning.outcome import Outcome
@@ -19,58 +13,6 @@ if TYPE_CHECKING:
 SHOWN_TRIALS = 5
 SHOWN_FRONT = 12
 WORDS = {"complete": "trained to the end", "pruned": "given up", "failed": "failed"}
-
-
-@contextmanager
-def tuning_progress(problem: Any, budget: Any) -> Iterator[Callable[[Sequence[Any]], None]]:
-    """Yield what is told all trials now and then: a bar on a terminal, a line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _lines(problem, budget)
-        return
-    parts = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Tuning", total=budget.trials, state="")
-
-        def tell(trials: Sequence[Any]) -> None:
-            finished, state = said(problem, trials, budget)
-            bar.update(task, completed=finished, state=state)
-
-        yield tell
-
-
-def _lines(problem: Any, budget: Any) -> Callable[[Sequence[Any]], None]:
-    printed = time.monotonic()
-
-    def tell(trials: Sequence[Any]) -> None:
-        nonlocal printed
-        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES:
-            printed = time.monotonic()
-            print(f"Tuning: {said(problem, trials, budget)[1]}", file=sys.stderr, flush=True)
-
-    return tell
-
-
-def said(problem: Any, trials: Sequence[Any], budget: Any) -> tuple[int, str]:
-    """Return the number of finished trials, and in words: counts, the best so far, the resource spent."""
-    from apps.ml.experiments.tuning.records import trial_records
-    from apps.ml.experiments.tuning.working import standing
-
-    found, records = standing(trials), trial_records(problem, trials)
-    losses = [record.loss for record in records if record.state == "complete" and record.loss is not None]
-    best = f", best {problem.loss.name} {problem.loss.metric(min(losses)):.4f}" if losses else ""
-    failed = f", {found.failed} failed" if found.failed else ""
-    spent = sum(record.share_spent for record in records)
-    counts = f"{found.completed} whole, {found.pruned} given up{failed}, {found.running} running"
-    return (
-        found.finished,
-        f"{found.finished} of {budget.trials} trials ({counts}){best}, {spent:.1f} whole trials spent",
-    )
 
 
 def show_outcome(outcome: "Outcome", figures: Mapping[str, Any], folder: Path) -> None:

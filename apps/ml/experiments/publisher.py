@@ -84,11 +84,11 @@ def _publish(
     reused = run is not None
     if run is None:
         discard_incomplete_runs(store, experiment_id, fingerprint.value)
-        run_id = write_run(store, experiment_id, paths, parameters, fingerprint)
+        run_id = write_run(store, experiment_id, paths, parameters, fingerprint, registration)
     else:
         run_id = run.info.run_id
         _name_clean_commit(store, run, paths)
-    describe_verdict(store, run_id, registration)
+        describe_verdict(store, run_id, registration)
     version, comparison = _settle(store, run_id, paths, parameters)
     return Publication(run_id, version, reused, comparison)
 

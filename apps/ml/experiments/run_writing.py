@@ -38,13 +38,18 @@ CONTEXT = {"train": "training", "validation": "validation", "test": "evaluation"
 
 
 def write_run(
-    store: TrackingStore, experiment_id: str, paths: ArtifactPaths, parameters: Parameters, fingerprint: Fingerprint
+    store: TrackingStore,
+    experiment_id: str,
+    paths: ArtifactPaths,
+    parameters: Parameters,
+    fingerprint: Fingerprint,
+    registration: Mapping[str, Any],
 ) -> str:
-    """Write a new run and return its id; what marks it as complete is written last."""
+    """Write a new run with its verdict and return its id; what marks it as complete is written last."""
     facts = _facts(paths, parameters, fingerprint)
     measured = flat_metrics({name: read_json(paths.metric(name)) for name in METRICS[:-1]})
     metrics = together(measured, costs_of(paths))
-    with _new_run(store, experiment_id, f"{parameters.model_training.estimator} {fingerprint.value[:8]}") as run_id:
+    with _new_run(store, experiment_id, parameters.model_training.estimator, fingerprint) as run_id:
         _log_tags(store, run_id, facts | _undefined(metrics) | _shown_by_mlflow(paths, parameters, facts))
         _log_parameters(store, run_id, flat_parameters(parameters))
         _log_inputs(store, run_id, paths)
@@ -52,6 +57,7 @@ def write_run(
         model_id = _log_model(store, experiment_id, run_id, paths, facts)
         _log_metrics(store, run_id, metrics.values, model_id, _test_rows(paths))
         store.client.set_tag(run_id, tags.MODEL, model_id)
+        describe_verdict(store, run_id, registration)
     store.client.set_tag(run_id, tags.COMPLETE, "true")
     return run_id
 
@@ -73,8 +79,11 @@ def describe_verdict(store: TrackingStore, run_id: str, registration: Mapping[st
 
 
 @contextmanager
-def _new_run(store: TrackingStore, experiment_id: str, name: str) -> Iterator[str]:
-    run_id = str(store.client.create_run(experiment_id, run_name=name).info.run_id)
+def _new_run(store: TrackingStore, experiment_id: str, estimator: str, fingerprint: Fingerprint) -> Iterator[str]:
+    """Yield the id of a run that bears its fingerprint from the start: if all ends here, it can be found and replaced."""
+    found = {tags.FINGERPRINT: fingerprint.value}
+    run = store.client.create_run(experiment_id, run_name=f"{estimator} {fingerprint.value[:8]}", tags=found)
+    run_id = str(run.info.run_id)
     status = "FAILED"
     try:
         yield run_id
@@ -87,7 +96,11 @@ def _facts(paths: ArtifactPaths, parameters: Parameters, fingerprint: Fingerprin
     """Everything a run is tagged with, but the verdict and the mark of completeness."""
     commit = commit_of(paths.root)
     experiment = dvc_experiment()
-    named = {tags.FIRST_EXPERIMENT: experiment.name} if experiment else {}
+    named = (
+        {tags.FIRST_EXPERIMENT: experiment.name, tags.EXPERIMENT + experiment.name: experiment.baseline}
+        if experiment
+        else {}
+    )
     return {
         tags.FINGERPRINT: fingerprint.value,
         tags.DATASET: parameters.data_processing.dataset,

@@ -27,7 +27,7 @@ def complete_run(store: TrackingStore, experiment_id: str, fingerprint: str) -> 
 
 
 def discard_incomplete_runs(store: TrackingStore, experiment_id: str, fingerprint: str) -> None:
-    """Delete (as MLflow does: restorably) the runs of a fingerprint that ended half-way.
+    """Delete (as MLflow does: restorably) the runs of a fingerprint that ended half-way, and their models.
 
     The caller holds the lock of this machine, so that in a local store nobody else is writing.
     """
@@ -35,7 +35,14 @@ def discard_incomplete_runs(store: TrackingStore, experiment_id: str, fingerprin
         age_seconds = time.time() - run.info.start_time / 1000
         alive = store.is_server and run.info.status == "RUNNING" and age_seconds < PRESUMED_DEAD_AFTER_SECONDS
         if not alive:
-            store.client.delete_run(run.info.run_id)
+            _delete_with_models(store, experiment_id, run.info.run_id)
+
+
+def _delete_with_models(store: TrackingStore, experiment_id: str, run_id: str) -> None:
+    """Delete a run and the models it logged, which MLflow would go on listing by themselves."""
+    for model in store.client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+        store.client.delete_logged_model(model.model_id)
+    store.client.delete_run(run_id)
 
 
 def latest_runs(store: TrackingStore, dataset: str | None = None, most: int = MOST_RUNS) -> list[Any]:

@@ -9,12 +9,13 @@ from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.errors import ParameterError
 from apps.ml.experiments.tuning.outcome import outcome_of
 from apps.ml.experiments.tuning.problem import read_problem
+from apps.ml.experiments.tuning.progress import tuning_progress
 from apps.ml.experiments.tuning.records import trial_records
 from apps.ml.experiments.tuning.report import write_report
 from apps.ml.experiments.tuning.running import run_here
 from apps.ml.experiments.tuning.storage import Place
 from apps.ml.experiments.tuning.study import opened
-from apps.ml.experiments.tuning.working import Budget, untold
+from apps.ml.experiments.tuning.working import Budget
 from apps.ml.parameters import read_parameters
 from apps.ml.pipelines.stage import run_stage
 
@@ -29,8 +30,9 @@ def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
             "outputs of a stage must not depend on that. Set it to 0 and limit `trials`, or run `fairmind tune`."
         )
     problem = read_problem(paths, parameters)
-    with opened(problem, Place(), problem.name) as study:
-        run_here(problem, study, Budget(tuning.trials), untold)
+    budget = Budget(tuning.trials)
+    with opened(problem, Place(), problem.name) as study, tuning_progress(problem, budget) as tell:
+        run_here(problem, study, budget, tell)
         records = trial_records(problem, study.study.get_trials(deepcopy=False))
     write_report(paths.tuning, outcome_of(problem.name, problem, records))
 

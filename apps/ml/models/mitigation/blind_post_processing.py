@@ -5,7 +5,8 @@ them is found on rows that neither had seen (:mod:`apps.ml.models.mitigation.bli
 labels say. Decisions do not ask for anybody's group, but they do use what stands in for it.
 
 How far the models of the group are trusted is settled without test rows. A rule is kept if it holds when siblings of
-its models decide, those of the folds: if validation rows' rates, as modelled, move by at most half of the tolerance.
+its models decide, those of the folds: if validation rows' rates, as modelled, then move by no more than half of the
+tolerance, or by no more than they do without any rule.
 """
 
 from dataclasses import dataclass, replace
@@ -61,6 +62,7 @@ def blind_post_processed(request: MitigationRequest) -> Mitigated:
         "aims": list(aims),
         "doubt": choice.doubt,
         "movement_with_siblings": choice.movement,
+        "movement_without_rule": choice.movement_before,
         "compared_groups": [request.group.groups[code] for code in search.present],
         "multipliers": choice.rule.multipliers.tolist(),
         "held_out": held_out_facts(request, known.rows, known.rows.scores >= common, decisions),
@@ -71,11 +73,21 @@ def blind_post_processed(request: MitigationRequest) -> Mitigated:
 
 @dataclass(frozen=True)
 class _Choice:
-    """`movement`: how far rates as modelled move when siblings decide; None where there are none."""
+    """`movement`: how far rates as modelled move when siblings decide; None where there are none.
+
+    `movement_before`: the same without a rule.
+    """
 
     doubt: float
     rule: BlindRule
-    movement: float | None
+    movement: float | None = None
+    movement_before: float | None = None
+
+    def holds(self, tolerance: float) -> bool:
+        """Tell whether the rule is as good as steady; without siblings nothing speaks against it."""
+        if self.movement is None or self.movement_before is None:
+            return True
+        return self.movement <= max(STEADY * tolerance, self.movement_before)
 
 
 class _Search:
@@ -126,9 +138,8 @@ class _Search:
             rule = fitted_rule(rows, aims)
             if not self._within_tolerance(rows, rule):
                 continue
-            movement = self._movement(rule, doubt)
-            kept.append(_Choice(doubt, rule, movement))
-            if movement is None or movement <= STEADY * tolerance:
+            kept.append(_Choice(doubt, rule, *self._movements(rule, doubt)))
+            if kept[-1].holds(tolerance):
                 return kept[-1]
         if not kept:
             raise DataError(
@@ -143,19 +154,22 @@ class _Search:
         counted = rows.counted(rows.decisions(rule.multipliers))
         return bool(np.ptp(counted, axis=1).max() <= self._request.parameters.tolerance)
 
-    def _movement(self, rule: BlindRule, doubt: float) -> float | None:
-        """Return the largest change of a modelled difference of rates of two groups among validation rows."""
+    def _movements(self, rule: BlindRule, doubt: float) -> tuple[float, ...]:
+        """Return the largest changes of a modelled difference of rates when siblings decide: with the rule, without."""
         validation, siblings = self._known.validation, self._known.siblings
         if not len(siblings):
-            return None
+            return ()
         terms = self._terms(validation.scores, self._membership.validation, doubt)
-        kept = moved_scores(validation.scores, terms, rule.multipliers) >= self._common
-        theirs = [
-            moved_scores(scores, self._terms(scores, membership, doubt), rule.multipliers) >= self._common
+        moved = [
+            moved_scores(scores, self._terms(scores, membership, doubt), rule.multipliers)
             for scores, membership in zip(siblings, self._membership.siblings, strict=True)
         ]
-        change = kept.astype(np.float64) - np.mean(theirs, axis=0)
-        return float(np.ptp(np.mean(terms * change[None, :, None], axis=1), axis=1).max())
+        pairs = ((moved_scores(validation.scores, terms, rule.multipliers), moved), (validation.scores, siblings))
+        found = []
+        for own, theirs in pairs:
+            change = (own >= self._common) - np.mean(np.asarray(theirs) >= self._common, axis=0)
+            found.append(float(np.ptp(np.mean(terms * change[None, :, None], axis=1), axis=1).max()))
+        return tuple(found)
 
     def _terms(self, scores: Numbers, membership: Numbers, doubt: float) -> Numbers:
         return rate_terms(

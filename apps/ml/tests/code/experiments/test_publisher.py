@@ -11,11 +11,11 @@ import yaml
 from apps.ml.artifact_paths import STAGES, ArtifactPaths
 from apps.ml.data.processed import read_split
 from apps.ml.errors import BadInputError
-from apps.ml.experiments import tags
+from apps.ml.experiments import publisher, run_writing, tags
 from apps.ml.experiments.fingerprint import dvc_digest, fingerprint_of
 from apps.ml.experiments.publisher import publish_working_tree
 from apps.ml.experiments.run_content import flat_metrics
-from apps.ml.experiments.runs import complete_run, latest_runs
+from apps.ml.experiments.runs import complete_run, experiment_names, latest_runs
 from apps.ml.experiments.tracking import TrackingStore, open_store
 from apps.ml.files import read_json
 from apps.ml.models.bundle import read_bundle
@@ -31,6 +31,10 @@ def _only_run(store: TrackingStore) -> Any:
 
 def _artifact(store: TrackingStore, run: Any, path: str, folder: Path) -> str:
     return Path(store.client.download_artifacts(run.info.run_id, path, str(folder))).read_text(encoding="utf-8")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_run_holds_everything_about_its_fingerprint(finished: ArtifactPaths, tmp_path: Path) -> None:
@@ -166,6 +170,7 @@ def test_a_run_that_ended_half_way_is_replaced(status: str, finished: ArtifactPa
     experiment_id = store.experiment_id(finished_pipeline.MODEL)
     fingerprint = fingerprint_of(finished).value
     half = store.client.create_run(experiment_id, tags={tags.FINGERPRINT: fingerprint}).info.run_id
+    model = store.client.create_logged_model(experiment_id, "model", half).model_id
     if status != "RUNNING":
         store.client.set_terminated(half, status)
     model_registration.main(finished)
@@ -173,6 +178,35 @@ def test_a_run_that_ended_half_way_is_replaced(status: str, finished: ArtifactPa
     assert run is not None
     assert run.info.run_id != half
     assert store.client.get_run(half).info.lifecycle_stage == "deleted"
+    models = [found.model_id for found in store.client.search_logged_models([experiment_id])]
+    assert models == [run.data.tags[tags.MODEL]]
+    assert model not in models
+
+
+def test_a_run_that_ended_before_its_first_fact_is_replaced(
+    finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(run_writing, "_log_tags", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model_registration.main(finished)
+    store = open_store()
+    model_registration.main(finished)
+    assert [run.info.status for run in store.client.search_runs([store.experiment_id(finished_pipeline.MODEL)])] == [
+        "FINISHED"
+    ]
+
+
+def test_a_run_that_is_complete_has_its_verdict_and_the_name_of_its_experiment(
+    finished: ArtifactPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "grid-7")
+    monkeypatch.setattr(publisher, "_settle", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model_registration.main(finished)
+    run = _only_run(open_store())
+    assert run.data.tags[tags.VERDICT] == "PASS"
+    assert experiment_names(run) == ["grid-7"]
 
 
 def test_a_run_without_the_mark_of_completeness_is_not_reused(finished: ArtifactPaths) -> None:
