@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from apps.ml.data.processed import ColumnSchema
+from apps.ml.data.processed import REGRESSION, ColumnSchema
 from apps.ml.deployment.docs_page import docs_page, example_row
 from apps.ml.deployment.model_source import FolderSource
 from apps.ml.deployment.served_model import ServedModel
@@ -34,6 +34,14 @@ def test_words_of_a_data_set_cannot_become_markup(bundle_folder: Path) -> None:
     page = docs_page(replace(served, bundle=replace(served.bundle, info=info)), "http://server")
     assert "<script>" not in page
     assert "<b>" not in page
+
+
+def test_the_page_of_a_model_that_predicts_a_number_says_what_it_is(bundle_folder: Path) -> None:
+    served = FolderSource(bundle_folder).load()
+    info = replace(served.bundle.info, task=REGRESSION, threshold=None, threshold_rule="", positive_name="wage")
+    page = docs_page(replace(served, bundle=replace(served.bundle, info=info)), "http://server")
+    assert "The score is the predicted value: “wage”" in page
+    assert "Decision 1" not in page
 
 
 def test_without_a_model_the_page_says_where_the_reason_is() -> None:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from apps.ml.errors import DataError
+from apps.ml.data.processed import REGRESSION
+from apps.ml.errors import DataError, ParameterError
 from apps.ml.evaluation.documents import words
 from apps.ml.models.catalogue import ESTIMATORS
 from apps.ml.models.fitting import Fit, Report, Rows, fit_at_once
+from apps.ml.models.group_input import GroupInput
+from apps.ml.models.mitigation import MITIGATIONS
 from apps.ml.models.training import TrainedModel, TrainingRows, balanced_weights, silent, train
 from apps.ml.parameters import EarlyStopping, EstimatorName, Estimators, ModelTraining
 
@@ -205,3 +208,30 @@ def test_members_of_one_kind_differ_by_their_seed() -> None:
 
 def test_every_estimator_has_words_for_documents() -> None:
     assert set(words.ESTIMATORS) == set(ESTIMATORS)
+
+
+def test_balanced_weights_are_refused_for_numeric_labels() -> None:
+    parameters = settings_for("lightgbm", class_weight="balanced")
+    numbers = TrainingRows(TRAIN[0], TRAIN[0][:, 0]), TrainingRows(VALIDATION[0], VALIDATION[0][:, 0])
+    with pytest.raises(ParameterError, match=r"class_weight balanced .* the label is a number\. Choose `none`"):
+        train(parameters, *numbers, task=REGRESSION)
+
+
+@pytest.mark.parametrize("method", [name for name in MITIGATIONS if name != "none"])
+def test_a_mitigation_needs_two_groups_to_compare(method: str) -> None:
+    parameters = settings_for("lightgbm", mitigation={"method": method, "attribute": "sex"})
+    parts = [
+        TrainingRows(X, labels, np.where(np.arange(len(labels)) % 4 == 0, -1, 1)) for X, labels in (TRAIN, VALIDATION)
+    ]
+    with pytest.raises(DataError, match=r"1 of 2 groups of 'sex' has rows among the 600 training rows \(450"):
+        train(parameters, *parts, group=GroupInput("sex", ("female", "male")))
+
+
+def test_a_bounded_loss_needs_validation_rows_of_known_groups() -> None:
+    mitigation = {"method": "grid_search", "attribute": "sex", "constraint": "bounded_group_loss"}
+    parameters = settings_for("lightgbm", mitigation=mitigation)
+    codes = np.arange(600) % 2
+    first = TrainingRows(TRAIN[0], TRAIN[0][:, 0], codes)
+    second = TrainingRows(VALIDATION[0], VALIDATION[0][:, 0], np.full(300, -1))
+    with pytest.raises(DataError, match="0 of the 300 validation rows have a known group"):
+        train(parameters, first, second, task=REGRESSION, group=GroupInput("sex", ("female", "male")))
