@@ -25,10 +25,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,20 +40,6 @@ from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import read_schema, read_split
 from apps.ml.errors import DataError
 from apps.ml.evaluation.fairness.assessment import assess_fairness
-from apps.ml.evaluation.plots.style import (
-    BLACK,
-    BLUE,
-    FAINT,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    WIDE,
-    YELLOW,
-    Plot,
-    draw,
-)
 from apps.ml.evaluation.statistics.shares.intervals import wilson
 from apps.ml.features.tables import read_features
 from apps.ml.models.assembly import mitigated_group, training_rows
@@ -62,11 +48,8 @@ from apps.ml.models.mitigation import MITIGATIONS
 from apps.ml.models.training import TrainingRows, train, with_codes
 from apps.ml.parameters import Mitigation, ModelEvaluation, ModelTraining
 from apps.ml.pipelines import data_processing, feature_engineering
+from tests.benchmark.fronts_picture import Point, fronts_plot
 from tests.workspace import ROOT
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 ATTRIBUTE, CONSTRAINT, CONFIDENCE, SEED = "sex", "equalized_odds", 0.95, 20260102
 OURS: dict[str, tuple[float, ...]] = {
@@ -81,43 +64,7 @@ GRID_SIZE, GRID_TOLERANCE = 20, 0.03
 REDRAWN, REDRAWN_TOLERANCE = ("none", "fair_boosting", "blind_post_processing", "group_thresholds"), 0.02
 SPLITS = ("train", "validation", "test")
 TREES = {"n_estimators": 100, "learning_rate": 0.1, "num_leaves": 31, "colsample_bytree": 0.8, "reg_lambda": 1.0}
-LOOKS = {
-    "none": (BLACK, "X"),
-    "reweighing": (YELLOW, "P"),
-    "fair_boosting": (GREEN, "o"),
-    "blind_post_processing": (BLUE, "s"),
-    "group_thresholds": (SKY, "^"),
-    "fairlearn ThresholdOptimizer, training rows": (ORANGE, "D"),
-    "fairlearn ThresholdOptimizer, validation rows": (ORANGE, "d"),
-    "fairlearn ExponentiatedGradient": (VERMILION, "v"),
-    "fairlearn GridSearch": (PURPLE, "<"),
-}
-"""Colour and marker: each tells the method apart without the other."""
-
-HEIGHT = 6.4
-"""Inches."""
-
 Probabilities = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One model on test rows; intervals are (lower, upper). `refused`: why there is none."""
-
-    method: str
-    tolerance: float | None
-    needs_sex: bool
-    by_chance: bool
-    seconds: float
-    accuracy: float | None = None
-    accuracy_interval: tuple[float, float] = (0.0, 0.0)
-    gap: float | None = None
-    gap_interval: tuple[float, float] = (0.0, 0.0)
-    family_interval: tuple[float, float] = (0.0, 0.0)
-    balanced_accuracy: float | None = None
-    true_positive_rates: dict[str, float] = field(default_factory=dict)
-    false_positive_rates: dict[str, float] = field(default_factory=dict)
-    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -391,43 +338,6 @@ def cells(point: Point) -> tuple[str, ...]:
 def with_interval(value: float, interval: tuple[float, float]) -> str:
     """Return the value with its interval."""
     return f"{value:.4f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
-def fronts_plot(points: list[Point]) -> Plot:
-    """Draw gap against accuracy with both intervals: filled markers need no group and draw no lots."""
-    drawn = [point for point in points if point.accuracy is not None and point.gap is not None]
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for method, (colour, marker) in LOOKS.items():
-            own = [point for point in drawn if point.method == method]
-            if own:
-                _front(axes, own, colour, marker)
-        axes.set_xlabel("equalized odds difference by sex (smaller is fairer)")
-        axes.set_ylabel("accuracy")
-        axes.set_xlim(left=-0.002)
-        handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower left", ncols=3)
-        note = "filled: decisions need neither the sex nor chance\nlines: 95 % intervals of each point"
-        axes.annotate(note, (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=8.5)
-
-    title = "Accuracy and equalized odds on Adult, official test rows"
-    description = "Equalized odds difference by sex and accuracy of every method and tolerance, with 95 % intervals."
-    return draw("mitigation_fronts", title, description, HEIGHT, paint, WIDE)
-
-
-def _front(axes: "Axes", points: list[Point], colour: str, marker: str) -> None:
-    """Draw one method's points: crosses of intervals behind, a line from one to the next, markers in front."""
-    x = [float(point.gap or 0.0) for point in points]
-    y = [float(point.accuracy or 0.0) for point in points]
-    for point, across, up in zip(points, x, y, strict=True):
-        axes.plot(point.gap_interval, (up, up), color=colour, linewidth=0.7, alpha=0.35, zorder=1)
-        axes.plot((across, across), point.accuracy_interval, color=colour, linewidth=0.7, alpha=0.35, zorder=1)
-    axes.plot(x, y, color=colour, linewidth=1.0, alpha=0.8, zorder=2)
-    free = not (points[0].needs_sex or points[0].by_chance)
-    face = colour if free else "white"
-    edge = FAINT if colour == YELLOW else colour
-    axes.scatter(x, y, s=52, marker=marker, facecolors=face, edgecolors=edge, zorder=3, label=points[0].method)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`dvc exp run` in a real repository: every experiment is its own tracked run with the right parameters."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -10,6 +11,15 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.pipeline
 
 QUEUE_TIMEOUT_SECONDS = 240
+STATES = ("Queued", "Running", "Failed", "Success")
+
+
+class Task(NamedTuple):
+    """A line of `dvc queue status`."""
+
+    id: str
+    name: str
+    state: str
 
 
 def test_an_experiment_in_the_workspace_has_its_own_run(reproduced: Workspace) -> None:
@@ -65,17 +75,75 @@ def test_experiments_register_no_version_until_one_is_promoted(reproduced: Works
     assert len(reproduced.json("fairmind", "models", "list", "--json")["versions"]) == before + 1
 
 
+def test_an_interrupted_queue_loses_no_experiment_when_it_is_resumed_as_documented(reproduced: Workspace) -> None:
+    reproduced.run("dvc", "queue", "remove", "--success")
+    reproduced.run("dvc", "exp", "run", "--queue", "--name", "sweep", "-S", "model_training.threshold.value=0.35,0.55")
+    reproduced.run("dvc", "queue", "start", "--jobs", "2")
+    processes = reproduced.root / ".dvc/tmp/exps/run"
+    _wait_until(lambda: all(list(processes.glob(f"{task.id}*/*.json")) for task in _queue(reproduced)))
+    reproduced.run("dvc", "queue", "stop", "--kill")
+    _wait_until(lambda: "Worker status: 0 active, 0 idle" in reproduced.run("dvc", "queue", "status").stdout)
+    interrupted = _queue(reproduced)
+    assert sorted((task.name, task.state) for task in interrupted) == [("sweep-1", "Failed"), ("sweep-2", "Failed")]
+    for task in interrupted:
+        reproduced.run("git", "checkout", "--quiet", task.id, "--", "params.yaml")
+        reproduced.run("dvc", "exp", "run", "--queue", "--name", task.name)
+    reproduced.run("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
+    reproduced.run("dvc", "queue", "remove", "--failed", "--success")
+    reproduced.run("dvc", "queue", "start", "--jobs", "2")
+    _wait_for_queue(reproduced)
+    assert {"sweep-1", "sweep-2"} <= set(reproduced.run("dvc", "exp", "list", "--name-only").stdout.split())
+    found = [run for run in _runs(reproduced) if run["experiment"] in {"sweep-1", "sweep-2"}]
+    assert {run["experiment"]: run["parameters"]["model_training.threshold.value"] for run in found} == {
+        "sweep-1": "0.35",
+        "sweep-2": "0.55",
+    }
+    assert len(found) == 2
+    assert reproduced.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_a_branch_made_from_a_queued_experiment_is_published_without_running_a_stage(reproduced: Workspace) -> None:
+    run = next(run for run in _runs(reproduced) if run["experiment"] == "sweep-2")
+    reproduced.run("dvc", "exp", "branch", "sweep-2", "kept")
+    reproduced.run("git", "checkout", "--quiet", "kept")
+    reproduced.run("dvc", "checkout", "--quiet")
+    assert reproduced.stages_run(reproduced.run("dvc", "repro").stdout) == ["model_registration"]
+    assert reproduced.stages_run(reproduced.run("dvc", "repro").stdout) == []
+    assert reproduced.run("git", "status", "--porcelain").stdout == ""
+    versions = reproduced.json("fairmind", "models", "list", "--json")["versions"]
+    candidate = next(version for version in versions if "candidate" in version["aliases"])
+    assert candidate["run_id"] == run["run_id"]
+    lineage = reproduced.json("fairmind", "models", "lineage", "loan_applications@candidate", "--json")
+    assert lineage["commit"] == reproduced.run("git", "rev-parse", "kept").stdout.strip()
+    assert not lineage["dirty"]
+    reproduced.run("git", "checkout", "--quiet", "main")
+    reproduced.run("dvc", "checkout", "--quiet")
+    reproduced.run("dvc", "repro")
+
+
 def _runs(workspace: Workspace) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = workspace.json("fairmind", "runs", "list", "--json")["runs"]
     return runs
 
 
+def _queue(workspace: Workspace) -> list[Task]:
+    lines = workspace.run("dvc", "queue", "status").stdout.splitlines()
+    return [Task(line.split()[0], line.split()[1], line.split()[-1]) for line in lines if line.endswith(STATES)]
+
+
 def _wait_for_queue(workspace: Workspace) -> None:
-    deadline = time.monotonic() + QUEUE_TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
+    def ended() -> bool:
         status = workspace.run("dvc", "queue", "status").stdout
         assert "Failed" not in status, status
-        if "Queued" not in status and "Running" not in status:
+        return "Queued" not in status and "Running" not in status
+
+    _wait_until(ended)
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + QUEUE_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if happened():
             return
-        time.sleep(2)
-    raise AssertionError("the queue did not end in time")
+        time.sleep(1)
+    raise AssertionError("it did not happen in time")

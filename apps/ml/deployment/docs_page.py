@@ -11,6 +11,7 @@ from typing import Any
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.request_schema import expectation
 from apps.ml.deployment.served_model import ServedModel
+from apps.ml.models.bundle import BundleInfo
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}"
@@ -57,11 +58,19 @@ def _of(model: ServedModel, address: str) -> str:
     rows = "".join(_row(column) for column in info.columns)
     return (
         f"<h2>{escape(info.title)}</h2><p>{escape(model.label)}, evidence {escape(model.evidence or 'none')}.</p>"
-        f"<p>Decision 1 means “{escape(info.positive_name)}” and is given where the score is at least "
-        f"{info.threshold:g}; decision 0 means “{escape(info.negative_name)}”. Good for the person is the "
-        f"{info.favourable} event.</p>"
+        f"<p>{escape(_meaning(info))}</p>"
         f"<h2>Ask</h2><pre>{escape(call)}</pre>"
         f"<h2>Columns</h2><table><tr><th>column</th><th>value</th><th>meaning</th></tr>{rows}</table>"
+    )
+
+
+def _meaning(info: BundleInfo) -> str:
+    if info.threshold is None:
+        better = "high" if info.favourable == "positive" else "low"
+        return f"The score is the predicted value: “{info.positive_name}”. Good for the person is a {better} value."
+    return (
+        f"Decision 1 means “{info.positive_name}” and is given where the score is at least {info.threshold:g}; "
+        f"decision 0 means “{info.negative_name}”. Good for the person is the {info.favourable} event."
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.data.processed import UNKNOWN_GROUP, ProcessedSchema, ProcessedSplit
+from apps.ml.data.processed import ProcessedSchema, ProcessedSplit, is_unknown_group
 from apps.ml.errors import ParameterError
 from apps.ml.features.tables import FeatureSchema
 from apps.ml.models.bundle import BundleInfo, MitigationInfo
@@ -17,7 +17,7 @@ from apps.ml.validation_errors import nearest_name
 
 
 def mitigated_group(mitigation: Mitigation, schema: ProcessedSchema) -> GroupInput | None:
-    """Return the attribute that a mitigation compares; None without a mitigation.
+    """Return the attribute that a mitigation compares, its known groups only; None without a mitigation.
 
     Raises
     ------
@@ -30,10 +30,10 @@ def mitigated_group(mitigation: Mitigation, schema: ProcessedSchema) -> GroupInp
     if mitigation.attribute not in attributes:
         raise ParameterError(
             f"model_training.mitigation.attribute: the data set {schema.dataset} has no sensitive attribute "
-            f"'{mitigation.attribute}' ({nearest_name(mitigation.attribute, list(attributes))}). "
+            f"'{mitigation.attribute}'{nearest_name(mitigation.attribute, list(attributes))}. "
             f"Name one of {', '.join(attributes)}."
         )
-    groups = tuple(name for name in attributes[mitigation.attribute].groups if name != UNKNOWN_GROUP)
+    groups = tuple(name for name in attributes[mitigation.attribute].groups if not is_unknown_group(name))
     return GroupInput(mitigation.attribute, groups)
 
 

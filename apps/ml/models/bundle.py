@@ -6,21 +6,21 @@ scikit-learn estimators are skops files whose types are on a list, all other par
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.processed import CLASSIFICATION, ColumnSchema, Task, column_from_dict
 from apps.ml.errors import BundleError
 from apps.ml.features.safe_objects import TRANSFORMER_TYPES, read_object, write_object
 from apps.ml.features.tables import TRANSFORMER_FILE
 from apps.ml.models import bundle_files, golden_rows
+from apps.ml.models.bundle_info import MODEL_FILE, BundleInfo, MitigationInfo, read_model_file
+from apps.ml.models.bundle_parts import require_fitting, takes_group
 from apps.ml.models.catalogue import STORED_TYPES
-from apps.ml.models.group_input import GroupInput
 from apps.ml.models.parts.mixture import DrawnMember
 from apps.ml.models.parts.part import Adjustment, ExplainedPart
 from apps.ml.models.parts.storage import read_part, write_part
@@ -30,82 +30,34 @@ FORMAT = bundle_files.FORMAT
 """Number of the format that :func:`write_bundle` writes."""
 
 ADJUSTMENT_FOLDER = "adjustment"
-MODEL_FILE = "model.json"
 REFERENCE_FILE = "reference.json"
 
+UNABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What scoring raises with a part of an allowed type that holds not what a fit gives it."""
+
 Scores = npt.NDArray[np.float64]
+
+__all__ = [
+    "ADJUSTMENT_FOLDER",
+    "FORMAT",
+    "REFERENCE_FILE",
+    "Answers",
+    "BundleInfo",
+    "MitigationInfo",
+    "ModelBundle",
+    "Transformer",
+    "read_bundle",
+    "read_info",
+    "read_reference",
+    "read_transformer",
+    "write_bundle",
+]
 
 
 class Transformer(Protocol):
     """Turns a typed frame of input columns into the matrix of encoded features."""
 
     def transform(self, frame: pd.DataFrame) -> Scores: ...
-
-
-@dataclass(frozen=True)
-class MitigationInfo:
-    """What was done about gaps between groups: the chosen method, what it aimed at, and what it found (JSON-ready)."""
-
-    method: str
-    attribute: str
-    constraint: str
-    tolerance: float
-    estimates_sensitive: bool = False
-    found: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """What a bundle says about itself.
-
-    `columns` are the input columns in the order of a request; `feature_sources` names the input column of each encoded
-    feature. `rounds` counts the rounds of an estimator that grows, else None. `converged` is False when an iterative
-    fit stopped at its limit. `needs_sensitive_at_prediction` and `randomised` tell the server what decisions depend on.
-    `task` regression: scores are predicted values, there are no decisions, `threshold` is None and its rule empty,
-    `favourable` tells whether a high (`positive`) or a low value is good for the person. `group`: the attribute that
-    decisions need; its column is the last of `columns`, its code the last of the encoded features. `monotone`: input
-    column → direction of the score.
-    """
-
-    dataset: str
-    title: str
-    estimator: str
-    threshold: float | None
-    threshold_rule: str
-    favourable: Literal["positive", "negative"]
-    positive_name: str
-    negative_name: str
-    columns: tuple[ColumnSchema, ...]
-    feature_names: tuple[str, ...]
-    feature_sources: tuple[str, ...]
-    uses_sensitive: bool
-    rounds: int | None
-    training_rows: int
-    needs_sensitive_at_prediction: bool = False
-    randomised: bool = False
-    converged: bool = True
-    task: Task = CLASSIFICATION
-    group: GroupInput | None = None
-    mitigation: MitigationInfo | None = None
-    monotone: Mapping[str, str] = field(default_factory=dict)
-    calibration: str = "none"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready content."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(content: Mapping[str, Any]) -> "BundleInfo":
-        """Inverse of :meth:`to_dict`."""
-        values = dict(content)
-        values["columns"] = tuple(column_from_dict(column) for column in values["columns"])
-        values["feature_names"] = tuple(values["feature_names"])
-        values["feature_sources"] = tuple(values["feature_sources"])
-        if values.get("group") is not None:
-            values["group"] = GroupInput(values["group"]["attribute"], tuple(values["group"]["groups"]))
-        if values.get("mitigation") is not None:
-            values["mitigation"] = MitigationInfo(**values["mitigation"])
-        return BundleInfo(**values)
 
 
 @dataclass(frozen=True)
@@ -148,7 +100,7 @@ class ModelBundle:
 
     def estimator_features(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the part of encoded features [n, k] that the estimator looks at: all, or all but the group's code."""
-        if self.info.group is None or getattr(self.estimator, "takes_group", False):
+        if self.info.group is None or takes_group(self.estimator):
             return X
         return X[:, :-1]
 
@@ -253,17 +205,27 @@ def read_bundle(folder: Path, verify: bool = True) -> ModelBundle:
     ------
     BundleError
         A file is missing, changed or not in the manifest; the format is unknown; a stored type is not on the list;
-        a golden row gets another score.
+        `model.json` and the parts do not belong together; a golden row gets another score or none.
     """
-    bundle_files.check_manifest(folder)
-    info, transformer = _read_info(folder), read_transformer(folder / TRANSFORMER_FILE)
+    info, transformer = read_info(folder), read_transformer(folder / TRANSFORMER_FILE)
     estimator = read_part(folder, STORED_TYPES)
-    bundle = ModelBundle(info, transformer, estimator, _read_adjustment(folder / ADJUSTMENT_FOLDER, estimator))
+    adjustment = _read_adjustment(folder / ADJUSTMENT_FOLDER, estimator)
+    require_fitting(info, transformer, estimator, adjustment)
+    bundle = ModelBundle(info, transformer, estimator, adjustment)
     if verify:
+        _verify(folder, bundle)
+    return bundle
+
+
+def _verify(folder: Path, bundle: ModelBundle) -> None:
+    try:
         golden_rows.check_golden(
             folder, bundle.info.columns, bundle.score, lambda frame: _decision_scores(bundle, frame)
         )
-    return bundle
+    except UNABLE as error:
+        raise BundleError(
+            f"{folder}: the bundle cannot score its golden rows ({type(error).__name__}). Train the model again."
+        ) from error
 
 
 def read_transformer(path: Path) -> Transformer:
@@ -279,7 +241,7 @@ def read_transformer(path: Path) -> Transformer:
 def read_info(folder: Path) -> BundleInfo:
     """Read what a bundle says about itself without loading its model; the digests are checked."""
     bundle_files.check_manifest(folder)
-    return _read_info(folder)
+    return read_model_file(folder)
 
 
 def read_reference(folder: Path) -> dict[str, Any]:
@@ -295,13 +257,6 @@ def _write_transformer(path: Path, bundle: ModelBundle, source: Path | None) -> 
         write_object(path, bundle.transformer)
     else:
         path.write_bytes(source.read_bytes())
-
-
-def _read_info(folder: Path) -> BundleInfo:
-    try:
-        return BundleInfo.from_dict(bundle_files.read_exact_json(folder / MODEL_FILE))
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{MODEL_FILE} lacks or has unknown fields: {error}. Train the model again.") from error
 
 
 def _read_adjustment(folder: Path, estimator: Any) -> Adjustment | None:

@@ -49,7 +49,7 @@ def read_exact_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{path} does not exist. Train the model or fetch it again.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
+    except (ValueError, RecursionError):
         raise BundleError(f"{path} is not JSON. Train the model or fetch it again.") from None
 
 

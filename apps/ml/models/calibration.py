@@ -5,7 +5,6 @@ is fitted to these scores, and the estimator again to all training rows. Validat
 other than that early stopping watches the validation rows in every fit.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.data.processed import CLASSIFICATION, Task
-from apps.ml.errors import DataError
 from apps.ml.models.catalogue.entry import EstimatorEntry
-from apps.ml.models.fitting import Fit, Fitted, Rows
+from apps.ml.models.fitting import Fit, Fitted
+from apps.ml.models.folds import folds_of, rows_at
 from apps.ml.models.outputs import outputs_of
 from apps.ml.models.parts.calibrated import Calibrated, Curve, Isotonic, Sigmoid
 from apps.ml.models.scoring import within_single_precision
@@ -59,9 +58,10 @@ def fit_calibrated(entry: EstimatorEntry, options: Any, fit: Fit, calibration: C
     if method == "none":
         return entry.fit(options, fit)
     outputs, converged = np.empty(len(fit.train)), True
-    folds, quiet = list(_folds(fit.train, calibration.folds, fit.seed)), replace(fit, report=_silent)
+    folds = list(folds_of(fit.train, calibration.folds, fit.seed, fit.task, "model_training.calibration.folds"))
+    quiet = replace(fit, report=_silent)
     for done, (seen, unseen) in enumerate(folds, start=1):
-        part = entry.fit(options, replace(quiet, train=_rows(fit.train, seen)))
+        part = entry.fit(options, replace(quiet, train=rows_at(fit.train, seen)))
         outputs[unseen] = outputs_of(part.estimator, within_single_precision(fit.train.X[unseen]))
         converged = converged and part.converged
         fit.report(done, len(folds) + 1, None)
@@ -132,34 +132,5 @@ def _isotonic(outputs: Numbers, labels: Numbers, weights: Numbers) -> Isotonic:
     return Isotonic(tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
 
 
-def _folds(rows: Rows, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Yield positions to fit on and positions left out; copies of a row share a fold, classes are spread evenly."""
-    from sklearn.model_selection import StratifiedKFold
-
-    labelled: Numbers = np.column_stack([rows.X, np.asarray(rows.labels, dtype=np.float64)])
-    labelled += 0.0  # the two zeros of floating point are one number
-    as_bytes = labelled.view([("row", np.void, labelled.shape[1] * labelled.itemsize)]).ravel()
-    _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    labels = np.asarray(rows.labels)[first[order]]
-    rarest = min(int(np.sum(labels == 0)), int(np.sum(labels == 1)))
-    if rarest < 2:
-        raise DataError(
-            f"model_training.calibration: a class has fewer than two different rows among {len(rows)} training rows "
-            f"({rarest} of them). Give `train` a larger share, or choose calibration `none`."
-        )
-    splitter = StratifiedKFold(min(folds, rarest), shuffle=True, random_state=seed)
-    for _, left_out in splitter.split(np.zeros((len(labels), 1)), labels):
-        out = np.isin(rank[which], left_out)
-        yield np.flatnonzero(~out), np.flatnonzero(out)
-
-
 def _silent(done: int, total: int, loss: float | None) -> None:
     """Report nothing."""
-
-
-def _rows(rows: Rows, positions: npt.NDArray[np.intp]) -> Rows:
-    weights = None if rows.weights is None else rows.weights[positions]
-    return Rows(rows.X[positions], rows.labels[positions], weights)

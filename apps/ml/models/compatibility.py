@@ -44,6 +44,11 @@ def require_compatible(parameters: ModelTraining, task: Task) -> None:
             f"model_training.estimator {estimator} with model_training.mitigation.method {mitigation}: {reason}. "
             f"Choose another mitigation, or one of the estimators {', '.join(fitting) or '(none is possible)'}."
         )
+    if task != CLASSIFICATION and parameters.class_weight != "none":
+        raise ParameterError(
+            f"model_training.class_weight {parameters.class_weight} weighs two classes, and the label is a number. "
+            "Choose `none`."
+        )
     _require_constraint(parameters, task)
     _require_monotone(parameters)
     _require_calibration(parameters, task)

@@ -37,7 +37,8 @@ def folds_of(rows: Rows, folds: int, seed: int, task: Task, key: str) -> Iterato
     if fewest < 2:
         raise DataError(
             f"{key} divides {len(rows)} training rows, among which there are {fewest} different ones"
-            f"{' of one class' if task == CLASSIFICATION else ''}; expected at least two. Give `train` a larger share."
+            f"{' of one class' if task == CLASSIFICATION else ''}; expected at least two. Give `train` a larger "
+            "share, or keep columns that tell its rows apart."
         )
     kind = StratifiedKFold if task == CLASSIFICATION else KFold
     splitter = kind(min(folds, fewest), shuffle=True, random_state=seed)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.processed import GROUP, UNKNOWN_GROUP, ColumnSchema
+from apps.ml.data.processed import GROUP, ColumnSchema, is_unknown_group
 
 NO_GROUP = -1
 
@@ -42,6 +42,6 @@ class GroupInput:
 
     def codes(self, names: "pd.Series[str]") -> npt.NDArray[np.float64]:
         """Return float64 [n] codes of group names."""
-        positions = {name: code for code, name in enumerate(self.groups) if name != UNKNOWN_GROUP}
+        positions = {name: code for code, name in enumerate(self.groups) if not is_unknown_group(name)}
         codes = [positions.get(name, NO_GROUP) for name in names]
         return np.array(codes, dtype=np.float64)

@@ -25,6 +25,9 @@ from apps.ml.models.scoring import scores_of
 from apps.ml.models.thresholds import choose_threshold
 from apps.ml.parameters import ModelTraining
 
+SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-200, 1e200
+"""Variances of numeric labels whose squares, and sums of these, are still numbers."""
+
 Matrix = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8] | npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -77,6 +80,7 @@ def train(
     task: Task = CLASSIFICATION,
     group: GroupInput | None = None,
     feature_sources: tuple[str, ...] = (),
+    feature_names: tuple[str, ...] = (),
 ) -> TrainedModel:
     """Fit the model that `parameters` names; the same input gives the same model to the last bit.
 
@@ -88,17 +92,20 @@ def train(
         The attribute whose groups a mitigation compares; the rows then have codes.
     feature_sources : k names
         The input column of each encoded feature; needed for monotone directions only.
+    feature_names : k names
+        Names of the encoded features; empty: monotone columns are taken to be encoded as their value.
 
     Raises
     ------
     DataError
-        The training rows hold one class only, or there are no validation rows to watch.
+        The training rows hold one class only, or fewer than two groups where a mitigation compares them; a numeric
+        label does not vary, or its squares are no numbers; there are no validation rows to watch.
     ParameterError
-        The parameters do not go together, or a mitigation lacks its attribute.
+        The parameters do not go together, a mitigation lacks its attribute, or the estimator found no numbers.
     """
     require_compatible(parameters, task)
     _check(training.labels, validation.labels, task)
-    directions = monotone_directions(parameters.monotone, feature_sources)
+    directions = monotone_directions(parameters.monotone, feature_sources, feature_names)
 
     def fit(train_rows: Rows, validation_rows: Rows) -> Fitted:
         options = getattr(parameters.estimators, parameters.estimator)
@@ -146,6 +153,9 @@ def _request(
             f"model_training.mitigation.method {chosen.method} needs the groups of '{chosen.attribute}', and the rows "
             "carry none. Name a sensitive attribute of the data set under model_training.mitigation.attribute."
         )
+
+    if chosen.method != "none" and group is not None:
+        _require_groups(group, training)
 
     def weighted(rows: TrainingRows) -> Rows:
         return Rows(rows.X, rows.labels, _weights(rows.labels, training.labels, parameters.class_weight))
@@ -206,8 +216,32 @@ def _check(y_train: Labels, y_validation: Labels, task: Task) -> None:
                 f"the label of the {len(y_train)} training rows has one class only ({positive} positive); expected "
                 "both. Check `label` and `splits` of the data set's declaration."
             )
-    elif len(y_train) < 2 or float(np.ptp(y_train)) == 0.0:
+    else:
+        _check_numbers(y_train)
+
+
+def _check_numbers(labels: Labels) -> None:
+    if len(labels) < 2 or float(np.ptp(labels)) == 0.0:
         raise DataError(
-            f"the label of the {len(y_train)} training rows does not vary. Check `label` and `splits` of the data "
+            f"the label of the {len(labels)} training rows does not vary. Check `label` and `splits` of the data "
             "set's declaration."
+        )
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = float(np.var(labels))
+    if not SMALLEST_VARIANCE <= variance <= LARGEST_VARIANCE:
+        raise DataError(
+            f"the label of the {len(labels)} training rows is too large or too small for squares of its errors. "
+            "Give it in another unit."
+        )
+
+
+def _require_groups(group: GroupInput, training: TrainingRows) -> None:
+    """A mitigation compares groups: two of them at least must be there to learn from."""
+    codes = _codes(training)
+    present = len(np.unique(codes[codes >= 0]))
+    if present < 2:
+        raise DataError(
+            f"{present} of {len(group.groups)} groups of '{group.attribute}' {'has' if present == 1 else 'have'} rows "
+            f"among the {len(codes)} training rows ({int(np.sum(codes >= 0))} of a known group); a mitigation compares "
+            "two at least. Choose another attribute under model_training.mitigation.attribute, or the method `none`."
         )

@@ -35,7 +35,9 @@ def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
     watched = training_rows(validation, _encoded(paths, "validation"), group)
     started = time.perf_counter()
     with fit_progress(_title(parameters, rows.X)) as report:
-        trained = train(parameters, rows, watched, report, schema.task, group, features.feature_sources)
+        trained = train(
+            parameters, rows, watched, report, schema.task, group, features.feature_sources, features.feature_names
+        )
     seconds = time.perf_counter() - started
     _tell_convergence(parameters, trained)
     info = model_info(parameters, schema, features, trained, group, len(training))

@@ -16,7 +16,13 @@ from apps.ml.models.training import TrainedModel, TrainingRows, train, with_code
 from apps.ml.parameters import ModelTraining
 
 NAMES = ("north", "south", "west")
-LIGHTGBM = {"n_estimators": 60, "num_leaves": 7, "learning_rate": 0.15, "min_child_samples": 30, "colsample_bytree": 1.0}
+LIGHTGBM = {
+    "n_estimators": 60,
+    "num_leaves": 7,
+    "learning_rate": 0.15,
+    "min_child_samples": 30,
+    "colsample_bytree": 1.0,
+}
 SIZES = {"train": 2400, "validation": 900, "fresh": 12_000}
 
 

@@ -6,13 +6,20 @@ bundle may hold them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from apps.ml.models.catalogue import additive, bayes, boosting, ensembles, forests, linear, neural, svm
+from apps.ml.models.catalogue.checked_fit import checked
 from apps.ml.models.catalogue.entry import EstimatorEntry
 from apps.ml.parameters.estimators import Estimators
 
-_SINGLE: Mapping[str, EstimatorEntry] = MappingProxyType(
+
+def _checked(entries: Mapping[str, EstimatorEntry]) -> Mapping[str, EstimatorEntry]:
+    return MappingProxyType({name: replace(entry, fit=checked(name, entry.fit)) for name, entry in entries.items()})
+
+
+_SINGLE: Mapping[str, EstimatorEntry] = _checked(
     {
         **linear.ENTRIES,
         **svm.ENTRIES,
@@ -24,7 +31,7 @@ _SINGLE: Mapping[str, EstimatorEntry] = MappingProxyType(
     }
 )
 
-_DECLARED: Mapping[str, EstimatorEntry] = MappingProxyType({**_SINGLE, **ensembles.entries(_SINGLE)})
+_DECLARED: Mapping[str, EstimatorEntry] = MappingProxyType({**_SINGLE, **_checked(ensembles.entries(_SINGLE))})
 
 ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
     {name: _DECLARED[name] for name in Estimators.model_fields if name in _DECLARED}

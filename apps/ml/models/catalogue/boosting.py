@@ -1,10 +1,13 @@
 """Gradient boosted trees of three libraries, for binary labels by log loss, for numeric ones by squared error.
 
-All three grow round by round, hold scores to directions, take weights and run on one thread.
+All three grow round by round, hold scores to directions, take weights and run on one thread. LightGBM and XGBoost keep
+labels in single precision, so numeric ones are learned in units of their deviation; losses are told in the same units.
 """
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -13,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.ml.data.processed import CLASSIFICATION, REGRESSION
+from apps.ml.errors import BundleError, ParameterError
 from apps.ml.models.catalogue.entry import EstimatorEntry
 from apps.ml.models.catalogue.rounds import GrowingRounds, fit_rounds
+from apps.ml.models.catalogue.standard_label import StandardLabel
 from apps.ml.models.fitting import Fit, Fitted, single_threaded
 from apps.ml.models.parts.boosted_trees import BoostedTrees
+from apps.ml.models.parts.rescaled import Rescaled
 from apps.ml.models.parts.xgboost_text import LOGISTIC, SQUARED
 from apps.ml.models.parts.xgboost_trees import XGBoostTrees
 from apps.ml.models.scoring import logistic
@@ -31,9 +37,18 @@ class GrowingTrees(GrowingRounds):
     _built: tuple[int, Any] | None = None
 
     def fitted(self) -> Any:
-        """Return the fitted estimator of the rounds that are kept."""
+        """Return the fitted estimator of the rounds that are kept.
+
+        Raises
+        ------
+        ParameterError
+            The trees hold numbers that are none any more.
+        """
         if self._built is None or self._built[0] != self.kept:
-            self._built = self.kept, self._build()
+            try:
+                self._built = self.kept, self._build()
+            except BundleError as error:
+                raise self.diverged(self._spent) from error
         return self._built[1]
 
     @abstractmethod
@@ -41,22 +56,44 @@ class GrowingTrees(GrowingRounds):
         """Make the fitted estimator of the rounds that are kept."""
 
 
-class GrowingLightGBM(GrowingTrees):
+class GrowingStandard(GrowingTrees):
+    """Trees in training by a library that keeps labels in single precision: numeric ones count in deviations."""
+
+    def __init__(self, fit: Fit, rounds: int, rate: float) -> None:
+        self._label = None if fit.task == CLASSIFICATION else StandardLabel.of(fit.train)
+        if self._label is not None:
+            fit = replace(fit, train=self._label.applied(fit.train), validation=self._label.applied(fit.validation))
+        super().__init__(fit, rounds, rate)
+
+    def _build(self) -> Any:
+        trees = self._trees()
+        return trees if self._label is None else Rescaled(trees, self._label.deviation, self._label.mean)
+
+    @abstractmethod
+    def _trees(self) -> Any:
+        """Make the trees of the rounds that are kept."""
+
+
+class GrowingLightGBM(GrowingStandard):
     """LightGBM in training."""
+
+    name = "lightgbm"
 
     def __init__(self, options: LightGBMOptions, fit: Fit) -> None:
         import lightgbm
 
-        super().__init__(fit, options.n_estimators)
-        parameters = _lightgbm_parameters(options, fit)
-        train = lightgbm.Dataset(fit.train.X, fit.train.labels, weight=fit.train.weights, params=parameters)
-        self._booster: Any = lightgbm.Booster(parameters, train)
+        super().__init__(fit, options.n_estimators, options.learning_rate)
+        parameters, train, watched = _lightgbm_parameters(options, fit), self._fit.train, self._fit.validation
+        data = lightgbm.Dataset(train.X, train.labels, weight=train.weights, params=parameters)
+        with _refusals(self.name, lightgbm.basic.LightGBMError):
+            self._booster: Any = lightgbm.Booster(parameters, data)
         if self._watches:
-            rows = fit.validation
-            watched = lightgbm.Dataset(rows.X, rows.labels, weight=rows.weights, reference=train, params=parameters)
-            self._booster.add_valid(watched, "validation")
+            more = lightgbm.Dataset(
+                watched.X, watched.labels, weight=watched.weights, reference=data, params=parameters
+            )
+            self._booster.add_valid(more, "validation")
 
-    def _build(self) -> BoostedTrees:
+    def _trees(self) -> BoostedTrees:
         return BoostedTrees(self._booster.model_to_string(num_iteration=self.kept))
 
     def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
@@ -64,24 +101,29 @@ class GrowingLightGBM(GrowingTrees):
         return [self._booster.eval_valid()[0][2] if self._watches else None]
 
 
-class GrowingXGBoost(GrowingTrees):
+class GrowingXGBoost(GrowingStandard):
     """XGBoost in training."""
+
+    name = "xgboost"
 
     def __init__(self, options: XGBoostOptions, fit: Fit) -> None:
         import xgboost
 
-        super().__init__(fit, options.n_estimators)
-        watched = [fit.validation] if self._watches else []
+        super().__init__(fit, options.n_estimators, options.learning_rate)
+        watched = [self._fit.validation] if self._watches else []
         self._data = [
-            xgboost.DMatrix(rows.X, rows.labels, weight=rows.weights, nthread=1) for rows in (fit.train, *watched)
+            xgboost.DMatrix(rows.X, rows.labels, weight=rows.weights, nthread=1) for rows in (self._fit.train, *watched)
         ]
-        self._booster: Any = xgboost.Booster(_xgboost_parameters(options, fit), self._data)
+        self._refused = xgboost.core.XGBoostError
+        with _refusals(self.name, self._refused):
+            self._booster: Any = xgboost.Booster(_xgboost_parameters(options, fit), self._data)
 
-    def _build(self) -> XGBoostTrees:
+    def _trees(self) -> XGBoostTrees:
         return XGBoostTrees(bytes(self._booster[: self.kept].save_raw("json")).decode())
 
     def _grow(self, most: int) -> Sequence[float | None]:  # noqa: ARG002 (one round at a time)
-        self._booster.update(self._data[0], self._spent)
+        with _refusals(self.name, self._refused):
+            self._booster.update(self._data[0], self._spent)
         if not self._watches:
             return [None]
         return [_loss(self._fit, self._booster.predict(self._data[1], output_margin=True))]
@@ -93,8 +135,10 @@ class GrowingHistGradientBoosting(GrowingTrees):
     scikit-learn bins the rows anew whenever it goes on, so it grows as many rounds at once as early stopping waits for.
     """
 
+    name = "hist_gradient_boosting"
+
     def __init__(self, options: HistGradientBoostingOptions, fit: Fit) -> None:
-        super().__init__(fit, options.max_iter)
+        super().__init__(fit, options.max_iter, options.learning_rate)
         self._options = options
         self._grown = _hist_gradient_boosting(options, fit, 1).set_params(warm_start=True)
 
@@ -128,6 +172,18 @@ class GrowingHistGradientBoosting(GrowingTrees):
         rows = self._fit.train
         with single_threaded():
             return boosting.fit(rows.X, rows.labels, sample_weight=rows.weights)
+
+
+@contextmanager
+def _refusals(name: str, kind: type[Exception]) -> Iterator[None]:
+    """Turn what a library refuses into an error about the options of the estimator."""
+    try:
+        yield
+    except kind as error:
+        raise ParameterError(
+            f"model_training.estimators.{name}: the library refuses an option: {' '.join(str(error).split())[:200]} "
+            "Choose another value."
+        ) from error
 
 
 def _loss(fit: Fit, raw: npt.NDArray[Any]) -> float:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from apps.ml.data.processed import CLASSIFICATION, REGRESSION
-from apps.ml.errors import ParameterError
 from apps.ml.models.catalogue.entry import EstimatorEntry
 from apps.ml.models.catalogue.rounds import GrowingRounds, fit_rounds
 from apps.ml.models.catalogue.standard_label import StandardLabel
@@ -26,10 +25,13 @@ class GrowingNetwork(GrowingRounds):
     Numeric labels are learned in units of their deviation; :meth:`fitted` puts the last layer on the label's own scale.
     """
 
+    name = "mlp"
+    unit = "epochs"
+
     def __init__(self, options: MLPOptions, fit: Fit) -> None:
         from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-        super().__init__(fit, options.epochs)
+        super().__init__(fit, options.epochs, options.learning_rate)
         self._classifies = fit.task == CLASSIFICATION
         self._label = None if self._classifies else StandardLabel.of(fit.train)
         self._train = fit.train if self._label is None else self._label.applied(fit.train)
@@ -60,10 +62,7 @@ class GrowingNetwork(GrowingRounds):
             with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
                 self._network.partial_fit(rows.X, rows.labels, sample_weight=rows.weights, **classes)
         except ValueError as error:
-            raise ParameterError(
-                f"model_training.estimators.mlp.learning_rate {self._network.learning_rate_init:g}: the network's "
-                f"weights were no numbers any more after {self._spent + 1} epochs. Choose a smaller rate."
-            ) from error
+            raise self.diverged(self._spent + 1) from error
         if not self._watches:
             return [None]
         loss = self._loss(self._fit.validation)

@@ -5,11 +5,12 @@ Fitting at once and growing in steps run through the same object, so that the sa
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from apps.ml.errors import ParameterError
 from apps.ml.models.fitting import Fit, Fitted
 from apps.ml.models.scoring import scores_of
 
@@ -28,11 +29,17 @@ class GrowingRounds(ABC):
         Rows, seed and early stopping.
     rounds
         How many the options name; shown as the total in reports of progress, no limit.
+    rate
+        The learning rate, for errors.
     """
 
-    def __init__(self, fit: Fit, rounds: int) -> None:
+    name: ClassVar[str]
+    unit: ClassVar[str] = "rounds"
+
+    def __init__(self, fit: Fit, rounds: int, rate: float) -> None:
         self._fit = fit
         self._rounds = rounds
+        self._rate = rate
         self._spent = 0
         self._best = 0
         self._lowest = float("inf")
@@ -53,15 +60,30 @@ class GrowingRounds(ABC):
         return self._watches and self._spent > 0 and self._spent - self._best >= self._fit.early_stopping.rounds
 
     def grow_to(self, units: int) -> None:
-        """Grow until `units` rounds were spent in all or early stopping ends the growth."""
+        """Grow until `units` rounds were spent in all or early stopping ends the growth.
+
+        Raises
+        ------
+        ParameterError
+            No round so far has a validation loss that is a number.
+        """
         while self._spent < units and not self.has_stopped:
             losses = self._grow(units - self._spent)
             for loss in losses:
                 self._count(loss)
+        if self._watches and self._spent and not self._best:
+            raise self.diverged(self._spent)
 
     def score(self, X: Matrix) -> Matrix:
         """Return float64 [n]: probabilities of label 1, or predicted values, of the rounds that are kept."""
         return scores_of(self.fitted(), X)
+
+    def diverged(self, spent: int) -> ParameterError:
+        """Return the error of a fit whose numbers outgrew all numbers after so many rounds."""
+        return ParameterError(
+            f"model_training.estimators.{self.name}.learning_rate {self._rate:g}: what was learned is no number any "
+            f"more after {spent} {self.unit}. Choose a smaller rate."
+        )
 
     @abstractmethod
     def fitted(self) -> Any:

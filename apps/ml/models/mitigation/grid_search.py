@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from apps.ml.data.processed import CLASSIFICATION
+from apps.ml.errors import DataError
 from apps.ml.models.fitting import Fitted
 from apps.ml.models.mitigation.facts import bits, facts_of
 from apps.ml.models.mitigation.gaps import gap, largest_error, require_defined
@@ -31,7 +32,7 @@ from apps.ml.models.mitigation.reductions import (
     parity_moment,
     row_numbers,
 )
-from apps.ml.models.mitigation.request import Mitigated, MitigationRequest
+from apps.ml.models.mitigation.request import Codes, Mitigated, MitigationRequest
 from apps.ml.parameters.mitigation import GridSearchOptions
 
 
@@ -59,7 +60,7 @@ def grid_searched(request: MitigationRequest) -> Mitigated:
     Raises
     ------
     DataError
-        The constraint is undefined among the training or the validation rows.
+        The constraint is undefined among the training or the validation rows, or no validation row has a known group.
     ParameterError
         The grid is too small for the number of groups.
     """
@@ -142,6 +143,7 @@ def _regressors(request: MitigationRequest) -> tuple[list[Candidate], int]:
 
     options: GridSearchOptions = request.options
     y = np.asarray(request.train.labels, dtype=np.float64)
+    _require_known(request.validation_codes)
     codes, groups = request.train_codes, len(request.group.groups)
     present = np.unique(codes)
     known = present[present >= 0]
@@ -165,3 +167,11 @@ def _regressors(request: MitigationRequest) -> tuple[list[Candidate], int]:
         loss = float(np.mean(np.abs(predicted - watched)))
         found.append(Candidate(fitted, names, loss, float("inf") if largest is None else largest))
     return found, estimator.fits
+
+
+def _require_known(codes: Codes) -> None:
+    if not (codes >= 0).any():
+        raise DataError(
+            f"0 of the {len(codes)} validation rows have a known group, so no error of a group can be measured. Choose "
+            "another attribute under model_training.mitigation, or give `validation` a larger share."
+        )

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.models.fitting import Rows
+from apps.ml.models.folds import rows_at
 from apps.ml.models.mitigation.cells import Cells, count_cells, places
 from apps.ml.models.mitigation.facts import facts_of
 from apps.ml.models.mitigation.request import Codes, Mitigated, MitigationRequest, Numbers
@@ -34,11 +34,11 @@ def resampled(request: MitigationRequest) -> Mitigated:
     cells = count_cells(request.train_codes, request.train.labels, groups)
     targets = target_sizes(cells, options.draw)
     factors = np.divide(targets, cells.rows, out=np.ones(targets.shape), where=cells.rows > 0)
-    train = _taken(request.train, drawn_rows(request.train_codes, request.train.labels, targets, request.seed))
+    train = rows_at(request.train, drawn_rows(request.train_codes, request.train.labels, targets, request.seed))
     watched = count_cells(request.validation_codes, request.validation.labels, groups)
     wanted = np.maximum(np.rint(factors * watched.rows).astype(np.int64), np.minimum(watched.rows, 1))
     chosen = drawn_rows(request.validation_codes, request.validation.labels, wanted, request.seed)
-    fitted = request.fit(train, _taken(request.validation, chosen))
+    fitted = request.fit(train, rows_at(request.validation, chosen))
     return Mitigated.of(
         fitted,
         fits=1,
@@ -87,10 +87,6 @@ def _evenly(rows: npt.NDArray[np.int64], size: int, random: np.random.Generator)
         return rows
     times, rest = divmod(size, len(rows))
     return np.concatenate([np.repeat(rows, times), random.choice(rows, rest, replace=False)])
-
-
-def _taken(rows: Rows, chosen: npt.NDArray[np.int64]) -> Rows:
-    return Rows(rows.X[chosen], rows.labels[chosen], None if rows.weights is None else rows.weights[chosen])
 
 
 def _by_name(request: MitigationRequest, sizes: npt.NDArray[np.int64]) -> dict[str, list[int]]:

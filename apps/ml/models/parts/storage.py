@@ -22,6 +22,7 @@ from apps.ml.models.parts.correlation_removed import CorrelationRemoved
 from apps.ml.models.parts.group_thresholds import GroupThresholds
 from apps.ml.models.parts.mixture import DrawnMember, Mixture
 from apps.ml.models.parts.numbers import read_checked
+from apps.ml.models.parts.rescaled import Rescaled
 from apps.ml.models.parts.stacking import Stacking
 from apps.ml.models.parts.threshold_mixture import ThresholdMixture
 from apps.ml.models.parts.voting import Voting
@@ -43,6 +44,7 @@ OWN_PARTS: Mapping[str, Any] = MappingProxyType(
         DrawnMember.kind: DrawnMember,
         GroupThresholds.kind: GroupThresholds,
         Mixture.kind: Mixture,
+        Rescaled.kind: Rescaled,
         Stacking.kind: Stacking,
         ThresholdMixture.kind: ThresholdMixture,
         Voting.kind: Voting,

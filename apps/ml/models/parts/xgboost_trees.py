@@ -7,16 +7,13 @@ so that scores and contributions agree and scores are the same elsewhere.
 
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.ml.errors import BundleError
-from apps.ml.files import write_text
-from apps.ml.models.parts.numbers import read_text
-from apps.ml.models.parts.part import ReadPart, WritePart
+from apps.ml.models.parts.stored_trees import StoredTrees
 from apps.ml.models.parts.xgboost_text import check_text
 from apps.ml.models.scoring import logistic
 
@@ -27,7 +24,7 @@ EXPLAINED_AT_ONCE = 25
 """Trees whose contributions XGBoost adds up in single precision before they are added in double precision."""
 
 
-class XGBoostTrees:
+class XGBoostTrees(StoredTrees):
     """A fitted XGBoost booster for a binary or numeric label; immutable and safe to share between threads.
 
     Parameters
@@ -42,35 +39,22 @@ class XGBoostTrees:
     """
 
     kind: ClassVar[str] = "xgboost"
-    contributions_method = "native tree contributions, path-dependent"
+    file: ClassVar[str] = XGBOOST_FILE
 
     def __init__(self, text: str) -> None:
-        self._text = text
         self._checked = check_text(text)
+        super().__init__(text, self._checked)
         self._booster = _booster(text)
 
-    def __reduce__(self) -> tuple[type["XGBoostTrees"], tuple[str]]:
-        return XGBoostTrees, (self._text,)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of encoded features that the trees expect."""
-        return self._checked.features
-
-    @property
-    def classes_(self) -> npt.NDArray[np.int64]:
-        """The two labels in the order of `predict_proba`'s columns."""
-        return np.array([0, 1])
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """As :meth:`StoredTrees.of_text`."""
+        return cls(text)
 
     @property
     def rounds(self) -> int:
         """Number of trees."""
         return len(self._checked.starts)
-
-    @property
-    def contributions_output(self) -> str:
-        """`log-odds` for a binary label, `value` for a numeric one."""
-        return self._checked.output
 
     def log_odds(self, X: npt.ArrayLike) -> Matrix:
         """Return float64 [n]: the sum over the trees, log-odds of label 1 or the predicted value."""
@@ -84,11 +68,6 @@ class XGBoostTrees:
         """Return [n] probabilities of label 1, or predicted values."""
         total = self.log_odds(X)
         return logistic(total) if self.contributions_output == "log-odds" else total
-
-    def predict_proba(self, X: npt.ArrayLike) -> Matrix:
-        """Return [n, 2] probabilities of label 0 and label 1."""
-        positive = self.score(X)
-        return np.column_stack([1.0 - positive, positive])
 
     def contributions(self, X: npt.ArrayLike) -> Matrix:
         """Return [n, k + 1] exact Shapley contributions in log-odds or values; the last column is the base value.
@@ -107,15 +86,6 @@ class XGBoostTrees:
                 total += trees.predict(data, pred_contribs=True)
         total[:, -1] += self._checked.base
         return total
-
-    def write(self, folder: Path, write_part: WritePart) -> None:  # noqa: ARG002 (holds no part)
-        """Write XGBoost's JSON, which XGBoost's own tools read, as `xgboost.json`."""
-        write_text(folder / XGBOOST_FILE, self._text)
-
-    @classmethod
-    def read(cls, folder: Path, read_part: ReadPart) -> Self:  # noqa: ARG003 (holds no part)
-        """Read XGBoost's JSON."""
-        return cls(read_text(folder / XGBOOST_FILE))
 
     @cached_property
     def _trees_from_zero(self) -> list[Any]:

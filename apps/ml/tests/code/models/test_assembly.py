@@ -24,5 +24,5 @@ def test_people_of_whom_a_part_of_the_group_is_unknown_belong_to_no_comparison()
 
 
 def test_an_attribute_that_the_data_set_lacks_is_named() -> None:
-    with pytest.raises(ParameterError, match="has no sensitive attribute 'both'.*Name one of sex"):
+    with pytest.raises(ParameterError, match=r"has no sensitive attribute 'both'.*Name one of sex"):
         mitigated_group(REWEIGHING, small_loans.schema())

@@ -8,7 +8,7 @@ import pytest
 from apps.ml.data.processed import CLASSIFICATION, REGRESSION
 from apps.ml.errors import BundleError, DataError, ParameterError
 from apps.ml.models.bundle_files import read_exact_json, write_exact_json
-from apps.ml.models.calibration import _folds, fit_calibrated, fitted_curve, method_for
+from apps.ml.models.calibration import fit_calibrated, fitted_curve, method_for
 from apps.ml.models.catalogue import ESTIMATORS, STORED_TYPES
 from apps.ml.models.fitting import Fit, Rows
 from apps.ml.models.outputs import outputs_of
@@ -120,34 +120,15 @@ def test_a_fold_that_did_not_converge_is_told() -> None:
     assert not trained("linear_svm", estimators=options).converged
 
 
-def test_copies_of_a_row_share_a_fold_and_every_row_is_left_out_once() -> None:
-    drawn = learnable_rows(60, 1)
-    copies = np.concatenate([np.arange(60), np.repeat(np.arange(10), 3)])
-    rows = Rows(drawn.X[copies], drawn.labels[copies])
-    left_out = np.zeros(len(copies), dtype=int)
-    shares = []
-    for seen, unseen in _folds(rows, 5, seed=1):
-        left_out[unseen] += 1
-        assert not set(copies[seen]) & set(copies[unseen])
-        shares.append(len(np.unique(copies[unseen])))
-    assert (left_out == 1).all()
-    assert shares == [12] * 5
-
-
-def test_folds_depend_on_the_seed_alone() -> None:
-    drawn = learnable_rows(60, 1)
-    rows = Rows(drawn.X, drawn.labels)
-    first, again, other = ([unseen.tolist() for _, unseen in _folds(rows, 3, seed)] for seed in (1, 1, 2))
-    assert first == again != other
-
-
 def test_a_class_of_one_row_cannot_be_calibrated() -> None:
     drawn = learnable_rows(60, 1)
     labels = np.zeros(60, dtype=np.int8)
     labels[3] = 1
     rows = Rows(drawn.X, labels)
     fit = Fit(rows, rows, 1, EarlyStopping(), silent)
-    with pytest.raises(DataError, match=r"fewer than two different rows among 60 training rows \(1 of them\)"):
+    with pytest.raises(
+        DataError, match=r"calibration\.folds divides 60 training rows, among which there are 1 different ones"
+    ):
         fit_calibrated(ESTIMATORS["linear_svm"], parameters_of("linear_svm").estimators.linear_svm, fit, Calibration())
 
 

@@ -15,8 +15,9 @@ def test_every_row_is_left_out_once_and_never_seen_then(task: Task, labels: np.n
     division = list(folds_of(Rows(X, labels), 5, 3, task, "key"))
     assert sorted(np.concatenate([left_out for _, left_out in division])) == list(range(60))
     assert all(sorted([*seen, *left_out]) == list(range(60)) for seen, left_out in division)
-    again = list(folds_of(Rows(X, labels), 5, 3, task, "key"))
-    assert all((one[1] == other[1]).all() for one, other in zip(division, again, strict=True))
+    again, other = (list(folds_of(Rows(X, labels), 5, seed, task, "key")) for seed in (3, 4))
+    assert all((one[1] == two[1]).all() for one, two in zip(division, again, strict=True))
+    assert any(one[1].tolist() != two[1].tolist() for one, two in zip(division, other, strict=True))
 
 
 def test_classes_are_spread_evenly() -> None:

@@ -213,18 +213,18 @@ def test_every_estimator_has_words_for_documents() -> None:
 def test_balanced_weights_are_refused_for_numeric_labels() -> None:
     parameters = settings_for("lightgbm", class_weight="balanced")
     numbers = TrainingRows(TRAIN[0], TRAIN[0][:, 0]), TrainingRows(VALIDATION[0], VALIDATION[0][:, 0])
-    with pytest.raises(ParameterError, match=r"class_weight balanced .* the label is a number\. Choose `none`"):
+    with pytest.raises(ParameterError, match=r"class_weight balanced .*the label is a number\. Choose `none`"):
         train(parameters, *numbers, task=REGRESSION)
 
 
 @pytest.mark.parametrize("method", [name for name in MITIGATIONS if name != "none"])
 def test_a_mitigation_needs_two_groups_to_compare(method: str) -> None:
     parameters = settings_for("lightgbm", mitigation={"method": method, "attribute": "sex"})
-    parts = [
+    first, second = (
         TrainingRows(X, labels, np.where(np.arange(len(labels)) % 4 == 0, -1, 1)) for X, labels in (TRAIN, VALIDATION)
-    ]
+    )
     with pytest.raises(DataError, match=r"1 of 2 groups of 'sex' has rows among the 600 training rows \(450"):
-        train(parameters, *parts, group=GroupInput("sex", ("female", "male")))
+        train(parameters, first, second, group=GroupInput("sex", ("female", "male")))
 
 
 def test_a_bounded_loss_needs_validation_rows_of_known_groups() -> None:
