@@ -80,7 +80,7 @@ def describe_verdict(store: TrackingStore, run_id: str, registration: Mapping[st
 
 @contextmanager
 def _new_run(store: TrackingStore, experiment_id: str, estimator: str, fingerprint: Fingerprint) -> Iterator[str]:
-    """Yield the id of a run that bears its fingerprint from the start: if all ends here, it can be found and replaced."""
+    """Yield the id of a run that bears its fingerprint from the start, so that one that ended half-way is found."""
     found = {tags.FINGERPRINT: fingerprint.value}
     run = store.client.create_run(experiment_id, run_name=f"{estimator} {fingerprint.value[:8]}", tags=found)
     run_id = str(run.info.run_id)

@@ -17,7 +17,8 @@ TASKS = (CLASSIFICATION, REGRESSION)
 @pytest.fixture(scope="module")
 def parts() -> dict[Task, BoostedTrees]:
     options = {"n_estimators": 20, "num_leaves": 6, "learning_rate": 0.2}
-    return {task: fitted("lightgbm", options, fit_request(task, stop_after=None)).estimator for task in TASKS}
+    found = {task: fitted("lightgbm", options, fit_request(task, stop_after=None)).estimator for task in TASKS}
+    return {CLASSIFICATION: found[CLASSIFICATION], REGRESSION: found[REGRESSION].inner}
 
 
 def text_of(part: BoostedTrees) -> str:
@@ -105,3 +106,13 @@ def test_a_tampered_text_is_refused(parts: dict[Task, BoostedTrees], change: Cal
     assert change(text) != text
     with pytest.raises(BundleError, match="Train the model again"):
         BoostedTrees(change(text))
+
+
+@pytest.mark.parametrize("broken", ["[num_leaves 6]", "num_leaves", "["])
+def test_parameters_of_the_training_are_not_handed_to_the_library_which_crashes_on_some(
+    parts: dict[Task, BoostedTrees], broken: str
+) -> None:
+    text = text_of(parts[CLASSIFICATION])
+    changed = text.replace("[num_leaves: 6]", broken)
+    assert changed != text
+    assert (BoostedTrees(changed).score(X) == parts[CLASSIFICATION].score(X)).all()
