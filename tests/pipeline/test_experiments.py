@@ -12,6 +12,9 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.pipeline
 
 QUEUE_TIMEOUT_SECONDS = 240
+START_TWO_WORKERS = "dvc queue start --jobs 2 > .dvc/tmp/queue.log 2>&1"
+"""Workers keep the streams they were given; whoever reads those would wait for the last worker to end."""
+
 STATES = ("Queued", "Running", "Failed", "Success")
 
 
@@ -43,7 +46,7 @@ def test_an_experiment_in_the_workspace_has_its_own_run(reproduced: Workspace) -
 
 def test_queued_experiments_that_were_interrupted_each_publish_their_own_parameters_once(reproduced: Workspace) -> None:
     reproduced.run("dvc", "exp", "run", "--queue", "--name", "sweep", "-S", "model_training.threshold.value=0.4,0.45")
-    reproduced.run("dvc", "queue", "start", "--jobs", "2")
+    reproduced.run("sh", "-c", START_TWO_WORKERS)
     _wait_until(lambda: _states(reproduced) == {"sweep-1": "Running", "sweep-2": "Running"} and _at_work(reproduced))
     reproduced.run("dvc", "queue", "stop", "--kill")
     _wait_until(lambda: _states(reproduced) == {"sweep-1": "Failed", "sweep-2": "Failed"})
@@ -53,7 +56,7 @@ def test_queued_experiments_that_were_interrupted_each_publish_their_own_paramet
         reproduced.run("dvc", "exp", "run", "--queue", "--name", task.name)
     reproduced.run("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
     reproduced.run("dvc", "queue", "remove", "--failed")
-    reproduced.run("dvc", "queue", "start", "--jobs", "2")
+    reproduced.run("sh", "-c", START_TWO_WORKERS)
     _wait_until(lambda: _states(reproduced) == {"sweep-1": "Success", "sweep-2": "Success"})
     assert {"sweep-1", "sweep-2"} <= set(reproduced.run("dvc", "exp", "list", "--name-only").stdout.split())
     published = sorted(

@@ -8,6 +8,7 @@ is refused before a part of it is built.
 
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,17 @@ TRANSFORMER_TYPES = (
 )
 """The fitted parts of the feature transformer."""
 
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, OSError, RuntimeError, ValueError)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+)
 """What reading a damaged archive raises; RuntimeError includes encryption, unknown compression and endless nesting."""
 
 

@@ -28,7 +28,7 @@ class BoostedTrees(StoredTrees):
         self._head = check_text(text)
         super().__init__(text, self._head)
         try:
-            self._booster: Any = lightgbm.Booster(model_str=text)
+            self._booster: Any = lightgbm.Booster(model_str=self._head.model)
         except lightgbm.basic.LightGBMError as error:
             raise BundleError("the text is not a LightGBM model. Train the model again.") from error
 

@@ -1,7 +1,9 @@
 """LightGBM's text, checked before LightGBM reads it: its prediction follows the numbers of nodes without looking.
 
 A made-up text could send it outside a tree, round in circles or to features that do not exist. LightGBM finds trees by
-the lengths that the head announces, so these are checked as well: what is checked here is what LightGBM reads.
+the lengths that the head announces, so these are checked as well: what is checked here is what LightGBM reads. What
+stands behind the trees, the parameters of the training, is not handed to it: answers need none of it, and some
+misspelt ones end the process.
 """
 
 import re
@@ -47,11 +49,15 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LightGBMText:
-    """What the head says: encoded features, trees, and the scale on which the trees add up."""
+    """What the head says: encoded features, trees, and the scale on which the trees add up.
+
+    `model`: the checked part of the text, all that LightGBM needs to answer.
+    """
 
     features: int
     trees: int
     output: str
+    model: str
 
 
 def check_text(text: str) -> LightGBMText:
@@ -81,7 +87,8 @@ def _checked(text: str) -> LightGBMText:
         _check_tree(text[start : start + size], number, features)
         start += size
     _require(text.startswith(END_OF_TREES, start) and text.rstrip().endswith(END))
-    return LightGBMText(features, len(sizes), OBJECTIVES[head["objective"]])
+    model = f"{text[:start]}{END_OF_TREES}\n{END}\n"
+    return LightGBMText(features, len(sizes), OBJECTIVES[head["objective"]], model)
 
 
 def _check_tree(block: str, number: int, features: int) -> None:

@@ -161,6 +161,17 @@ def test_a_pickle_inside_an_array_file_is_not_read(tmp_path: Path) -> None:
         read_object(tmp_path / "x.skops", ALLOWED)
 
 
+def test_an_array_whose_header_is_no_python_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(object_bytes(np.arange(5)))) as made:
+        schema = json.loads(made.read("schema.json"))
+        arrays = {name: made.read(name) for name in made.namelist() if name.endswith(".npy")}
+    assert arrays
+    broken = {name: content.replace(b"}", b"(", 1) for name, content in arrays.items()}
+    (tmp_path / "object.skops").write_bytes(archive(schema, **broken))
+    with pytest.raises(BundleError, match="is damaged and cannot be loaded"):
+        read_object(tmp_path / "object.skops", ())
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"gone\.skops does not exist"):
         read_object(tmp_path / "gone.skops", ALLOWED)
