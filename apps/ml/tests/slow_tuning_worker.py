@@ -1,6 +1,8 @@
 """`python -m apps.ml.tests.slow_tuning_worker ADDRESS TRIALS SECONDS`: a worker whose trials last.
 
-It can be killed in the middle of one. Its heart beats every second, and it is taken for dead after three."""
+It says when it is in the middle of one, so that it can be killed there. Its heart beats every second, and it
+is taken for dead after three.
+"""
 
 import sys
 import time
@@ -31,6 +33,7 @@ def main(address: str, trials: int, seconds: float) -> None:
     answers = candidates._answers
 
     def slow(trained: Any, rows: Any) -> Any:
+        print("in a trial", flush=True)
         time.sleep(seconds)
         return answers(trained, rows)
 

@@ -26,13 +26,13 @@ TRIALS = 5
 def worker(address: str, seconds: float = 0.5) -> Iterator[subprocess.Popen[bytes]]:
     """Start a slow worker; whatever is left of it is ended afterwards."""
     command = [sys.executable, "-m", "apps.ml.tests.slow_tuning_worker", address, str(TRIALS), str(seconds)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         yield process
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait()
+        process.communicate()
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -77,7 +77,8 @@ def test_a_terminated_worker_leaves_a_study_that_goes_on(tmp_path: Path) -> None
     asked, place = the_problem(), the_place(f"sqlite:///{tmp_path / 'study.db'}")
     with opened(asked, place, asked.name) as study:
         with worker(place.address, 1.0) as first:
-            wait_until(lambda: standing(study.study.get_trials(deepcopy=False)).running == 1)
+            assert first.stdout is not None
+            assert first.stdout.readline() == b"in a trial\n"
             first.send_signal(signal.SIGTERM)
             assert first.wait(PATIENCE_SECONDS) == 130
         assert standing(study.study.get_trials()).running == 0
