@@ -1,11 +1,12 @@
 """The difference of two models' mean losses on the same rows: each row contributes one independent difference."""
 
-import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
+from apps.ml.evaluation.statistics.numbers.errors import mean_error
 from apps.ml.evaluation.statistics.scores.losses import SMALLEST_PROBABILITY
 
 Numbers = npt.NDArray[np.float64]
@@ -26,15 +27,10 @@ def mean_difference(new: Numbers, old: Numbers, confidence: float) -> Measuremen
         In the unit of the losses; undefined for fewer than two rows, from which no spread can be told. For losses
         1, 3 against 0, 0 the value is 2 and the interval at .95 is 2 ± 12.7.
     """
-    from scipy.stats import t
-
     differences = np.asarray(new, dtype=np.float64) - np.asarray(old, dtype=np.float64)
-    n = len(differences)
-    if n < 2:
-        return undefined("a mean difference needs at least two rows to tell its spread", n=n)
-    value = float(differences.mean())
-    half = float(t.ppf(0.5 + confidence / 2, n - 1)) * float(differences.std(ddof=1)) / math.sqrt(n)
-    return Measurement(value, n, value - half, value + half, confidence, METHOD)
+    if len(differences) < 2:
+        return undefined("a mean difference needs at least two rows to tell its spread", n=len(differences))
+    return replace(mean_error(differences, confidence), method=METHOD)
 
 
 def log_losses(labels: Numbers, scores: Numbers) -> Numbers:

@@ -14,7 +14,13 @@ from apps.ml.evaluation.gates.changes import (
     count_pairs,
     rate_change,
 )
-from apps.ml.evaluation.model_comparison.losses import absolute_errors, log_losses, mean_difference, squared_errors
+from apps.ml.evaluation.model_comparison.losses import (
+    Numbers,
+    absolute_errors,
+    log_losses,
+    mean_difference,
+    squared_errors,
+)
 from apps.ml.evaluation.model_comparison.rows import Pair
 from apps.ml.evaluation.statistics.measurement import Measurement, undefined
 from apps.ml.evaluation.statistics.shares.paired import paired_auc_difference, paired_gap_change
@@ -29,6 +35,12 @@ DRAWS_PER_TAIL = 5
 """Draws that lie beyond each bound of an interval from draws, at least; more confidence needs more draws."""
 
 MOST_DRAWS = 50_000
+
+Loss = Callable[[Numbers, Numbers], Numbers]
+"""From labels and scores, both float64 [n], to the loss of each row."""
+
+OF_PROBABILITIES: Mapping[str, Loss] = {"log_loss": log_losses, "brier_score": squared_errors}
+OF_NUMBERS: Mapping[str, Loss] = {"mean_absolute_error": absolute_errors, "mean_squared_error": squared_errors}
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Measure:
 def measures_of(pair: Pair, rules: Rules) -> tuple[Measure, ...]:
     """Return what can be compared: of classifiers ranking, decisions, probabilities and gaps; of regressions errors."""
     if pair.new_decisions is None or pair.old_decisions is None:
-        return _of_regressions(pair)
+        return _of_losses(pair, OF_NUMBERS)
     rows = PairedRows(
         labels=pair.labels.astype(np.int8),
         new_scores=pair.new_scores,
@@ -65,7 +77,7 @@ def measures_of(pair: Pair, rules: Rules) -> tuple[Measure, ...]:
         old_decisions=pair.old_decisions,
         groups=pair.groups,
     )
-    return (*_of_ranking_and_decisions(rows), *_of_probabilities(pair), *_of_gaps(rows, rules))
+    return (*_of_ranking_and_decisions(rows), *_of_losses(pair, OF_PROBABILITIES), *_of_gaps(rows, rules))
 
 
 def _of_ranking_and_decisions(rows: PairedRows) -> tuple[Measure, ...]:
@@ -79,20 +91,7 @@ def _of_ranking_and_decisions(rows: PairedRows) -> tuple[Measure, ...]:
     return tuple(Measure(f"performance.{name}", "higher", found) for name, found in differences.items())
 
 
-def _of_probabilities(pair: Pair) -> tuple[Measure, ...]:
-    losses = {"log_loss": log_losses, "brier_score": squared_errors}
-    return tuple(
-        Measure(
-            f"performance.{name}",
-            "lower",
-            partial(mean_difference, loss(pair.labels, pair.new_scores), loss(pair.labels, pair.old_scores)),
-        )
-        for name, loss in losses.items()
-    )
-
-
-def _of_regressions(pair: Pair) -> tuple[Measure, ...]:
-    losses = {"mean_absolute_error": absolute_errors, "mean_squared_error": squared_errors}
+def _of_losses(pair: Pair, losses: Mapping[str, Loss]) -> tuple[Measure, ...]:
     return tuple(
         Measure(
             f"performance.{name}",
