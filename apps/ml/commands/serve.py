@@ -31,8 +31,8 @@ def serve(
     """Answer prediction requests over HTTP from a registered model."""
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
-    from apps.ml.deployment.http_server import run_server
-    from apps.ml.deployment.model_source import default_address, model_source
-    from apps.ml.deployment.serving_policy import serving_policy
+    from apps.ml.deployment.server.http_server import run_server
+    from apps.ml.deployment.versions.model_source import default_address, model_source
+    from apps.ml.deployment.versions.serving_policy import serving_policy
 
     run_server(model_source(model or default_address(), serving_policy(allow)), host, port, as_json)

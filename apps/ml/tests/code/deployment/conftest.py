@@ -14,10 +14,10 @@ import pytest
 import uvicorn
 
 from apps.ml.data.processed import ColumnSchema, ProcessedSchema
-from apps.ml.deployment.application import create_app
-from apps.ml.deployment.http_server import listen
-from apps.ml.deployment.limits import Limits
-from apps.ml.deployment.model_source import FolderSource, ModelSource
+from apps.ml.deployment.server.application import Application, Options
+from apps.ml.deployment.server.http_server import listen
+from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.versions.model_source import FolderSource, ModelSource
 from apps.ml.features.specification import feature_specification
 from apps.ml.features.transformer import FeatureTransformer
 from apps.ml.models.bundle import BundleInfo, ModelBundle, read_bundle, write_bundle
@@ -113,7 +113,8 @@ def as_instances(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def running(source: ModelSource, limits: Limits | None = None) -> Iterator[httpx.Client]:
     """Run a real server on a free port in a thread and yield a client of it."""
     listening = listen("127.0.0.1", 0)
-    configuration = uvicorn.Config(create_app(source, limits), log_config=None, access_log=False, lifespan="on")
+    application = Application([source], Options(limits=limits or Limits()))
+    configuration = uvicorn.Config(application, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 
 from apps.ml.data.processed import REGRESSION, ColumnSchema
-from apps.ml.deployment.docs_page import docs_page, example_row
-from apps.ml.deployment.model_source import FolderSource
-from apps.ml.deployment.served_model import ServedModel
+from apps.ml.deployment.native.docs_page import docs_page, example_row
+from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.tests.code.deployment.conftest import COLUMNS
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.ml.deployment.http_server import holds_no_traceback, listen
+from apps.ml.deployment.server.http_server import holds_no_traceback, listen
 from apps.ml.errors import BadInputError
 
 COMMAND = [sys.executable, "-m", "apps.ml.command_line", "serve", "--json"]

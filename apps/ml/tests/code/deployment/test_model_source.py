@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from apps.ml.deployment.model_source import (
+from apps.ml.deployment.versions.model_source import (
     FolderSource,
     RegistrySource,
     default_address,

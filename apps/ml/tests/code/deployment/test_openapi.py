@@ -5,14 +5,14 @@ from pathlib import Path
 
 import httpx
 
-from apps.ml.deployment.contract import CONTRACT_FILE, contract_document, write_contract
+from apps.ml.deployment.server.contract import CONTRACT_FILE, contract_document, write_contract
 from apps.ml.tests.code.deployment.conftest import COLUMNS
 
 
 def test_the_committed_contract_is_what_the_application_says() -> None:
     committed = json.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
     assert committed == json.loads(json.dumps(contract_document())), (
-        "write it anew: python -m apps.ml.deployment.contract"
+        "write it anew: python -m apps.ml.deployment.server.contract"
     )
 
 

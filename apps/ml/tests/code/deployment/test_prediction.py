@@ -9,7 +9,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from apps.ml.deployment.schemas import PredictionAnswer
+from apps.ml.deployment.native.schemas import PredictionAnswer
 from apps.ml.features.request_frame import frame_from_records
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.models.golden_rows import typed_frame
@@ -112,7 +112,7 @@ def test_a_request_that_names_another_model_is_refused(
 ) -> None:
     answer = predict(client, rows[:1], **check)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_served")
-    assert f"another {next(iter(check))}" in answer.json()["error"]["message"]
+    assert "not served here. See /v1/models" in answer.json()["error"]["message"]
 
 
 def test_building_a_frame_leaves_the_records_unaltered(bundle: ModelBundle, rows: list[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import read_split
-from apps.ml.deployment.model_source import default_address, model_source
+from apps.ml.deployment.versions.model_source import default_address, model_source
 from apps.ml.files import read_json, sha256_of_file
 from apps.ml.models.bundle import read_bundle
 from apps.ml.models.golden_rows import records

@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from apps.ml.deployment.model_source import FolderSource
-from apps.ml.deployment.schemas import ModelList, Readiness
-from apps.ml.deployment.served_model import ServedModel
+from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.deployment.native.schemas import ModelList, Readiness
+from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.tests.code.deployment.conftest import COLUMNS, running, wait_until_finished
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.ml.deployment.limits import Limits
-from apps.ml.deployment.model_source import FolderSource
-from apps.ml.deployment.schemas import ErrorAnswer, ErrorBody
+from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.deployment.requests.error_shape import ErrorAnswer, ErrorBody
 from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
 
 JSON = {"content-type": "application/json"}

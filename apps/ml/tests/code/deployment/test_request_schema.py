@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.deployment.limits import Limits
-from apps.ml.deployment.request_schema import expectation, row_misfits, row_model, type_name
+from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.native.request_schema import expectation, row_misfits, row_model, type_name
 from apps.ml.errors import RequestError
 from apps.ml.features.request_frame import frame_from_records
 

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from apps.ml.command_line import build_app
-from apps.ml.deployment.http_server import GRACE_SECONDS
+from apps.ml.deployment.server.http_server import GRACE_SECONDS
 from apps.ml.errors import BadInputError, ServiceUnavailableError
 
 SERVICE_FILE = Path("mlops/deployment/fairmind-server.service")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.ml.deployment.model_source import FolderSource
-from apps.ml.deployment.serving_policy import ServingPolicy, serving_policy
+from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.deployment.versions.serving_policy import ServingPolicy, serving_policy
 from apps.ml.errors import BadInputError, BundleError
 from apps.ml.models.bundle import ModelBundle
 

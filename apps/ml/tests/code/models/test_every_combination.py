@@ -23,8 +23,8 @@ from apps.ml.data.processed import (
     write_schema,
     write_split,
 )
-from apps.ml.deployment.model_source import FolderSource
-from apps.ml.deployment.serving_policy import ServingPolicy
+from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.deployment.versions.serving_policy import ServingPolicy
 from apps.ml.errors import BundleError, ParameterError
 from apps.ml.evaluation.explanations.contributions.shap_values import contributions_of
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule

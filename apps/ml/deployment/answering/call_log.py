@@ -1,0 +1,32 @@
+"""Where answers are written down before they are sent; the journal of `apps.ml.prediction_log` is the real one."""
+
+from typing import Protocol
+
+from apps.ml.prediction_log.entries import Entry
+
+
+class CallLog(Protocol):
+    """Takes entries; safe to call from several threads."""
+
+    def append(self, entry: Entry) -> None:
+        """Write one entry down, so that it outlives this process.
+
+        Raises
+        ------
+        LogFullError
+            There is no room; nothing was written, and the answer must not be sent.
+        """
+
+    def trouble(self) -> str | None:
+        """Return why the log is ill, for /readyz; None where it is well."""
+
+
+class NoLog:
+    """Keeps nothing, where the operator switched the log off."""
+
+    def append(self, entry: Entry) -> None:
+        """Keep nothing."""
+
+    def trouble(self) -> str | None:
+        """Nothing can go wrong."""
+        return None

@@ -1,0 +1,97 @@
+"""The client for asyncio: the surface of `ModelClient`, every call to be awaited."""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from apps.ml.deployment.client import calls
+from apps.ml.deployment.client.answers import Predictions, Readiness, ServedVersion
+from apps.ml.deployment.client.bodies import Row
+from apps.ml.deployment.client.bounded_transport import CONNECTIONS, IDLE_CONNECTIONS, IDLE_SECONDS, lost
+from apps.ml.deployment.client.settings import Clock, Retries, Timeouts
+from apps.ml.deployment.client.tries import Outcome, Reply, Tries, TryLimits
+
+T = TypeVar("T")
+LIMITS = httpx.Limits(
+    max_connections=CONNECTIONS, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
+)
+
+
+class AsyncModelClient:
+    """Asks one model server from one event loop; see :class:`~apps.ml.deployment.client.ModelClient`."""
+
+    def __init__(
+        self,
+        address: str,
+        key: str | None = None,
+        timeout: Timeouts = Timeouts(),  # noqa: B008 (frozen)
+        retries: Retries = Retries(),  # noqa: B008 (frozen)
+        *,
+        clock: Clock = Clock(),  # noqa: B008 (frozen)
+    ) -> None:
+        self._timeout, self._retries, self._clock = timeout, retries, clock
+        self._http = httpx.AsyncClient(
+            base_url=calls.checked_address(address),
+            headers=calls.headers_of_client(key),
+            limits=LIMITS,
+            verify=httpx.create_ssl_context(),
+            trust_env=False,
+        )
+
+    async def predict(
+        self,
+        instances: Iterable[Row],
+        *,
+        model: str | None = None,
+        version: str | int | None = None,
+        alias: str | None = None,
+        subject: str | None = None,
+        request_id: str | None = None,
+    ) -> Predictions:
+        """See :meth:`ModelClient.predict`."""
+        return await self._ask(calls.predict_call(instances, model, version, alias, subject), request_id)
+
+    async def models(self, *, request_id: str | None = None) -> tuple[ServedVersion, ...]:
+        """See :meth:`ModelClient.models`."""
+        return await self._ask(calls.models_call(), request_id)
+
+    async def ready(self, *, request_id: str | None = None) -> Readiness:
+        """See :meth:`ModelClient.ready`."""
+        return await self._ask(calls.ready_call(), request_id)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, call: calls.Call[T], request_id: str | None) -> T:
+        tries = Tries(self._timeout, self._retries, self._clock)
+        headers = calls.headers_of_call(call, request_id)
+        while True:
+            outcome = await self._try(call, headers, tries.begin())
+            pause = None if call.is_answered(outcome) else tries.pause(outcome)
+            if pause is None:
+                return call.result(outcome, tries, headers["X-Request-ID"])
+            await self._clock.sleep_async(pause)
+
+    async def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> Outcome:
+        left = limits.answered - limits.began
+        timeout = httpx.Timeout(left, connect=limits.connected - limits.began)
+        try:
+            async with asyncio.timeout(left):
+                answer = await self._http.request(
+                    call.method, call.path, content=call.content, headers=headers, timeout=timeout
+                )
+        except (httpx.RequestError, TimeoutError) as error:
+            return lost(error)
+        return Reply(answer.status_code, answer.headers, answer.content)

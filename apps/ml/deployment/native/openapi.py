@@ -1,0 +1,43 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and the request of the loaded model's exact signature."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from apps.ml.data.processed import ColumnSchema
+from apps.ml.deployment.native.request_schema import Envelope, row_model
+
+REFERENCES = "#/components/schemas/{model}"
+PREDICT = "/v1/predict"
+
+
+def openapi_document(app: FastAPI, columns: Sequence[ColumnSchema] | None) -> dict[str, Any]:
+    """Return the document for a model with these columns; None (no model yet): rows are objects of any kind."""
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes, description=_about(columns))
+    document["components"]["schemas"].update(_request_schemas(columns))
+    document["paths"][PREDICT]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": REFERENCES.format(model="PredictionRequest")}}},
+    }
+    return document
+
+
+def _about(columns: Sequence[ColumnSchema] | None) -> str:
+    if columns is None:
+        return "No model is loaded yet: `Instance` stands for the columns of the model to come."
+    return "`Instance` holds exactly the columns and types of the loaded model."
+
+
+def _request_schemas(columns: Sequence[ColumnSchema] | None) -> dict[str, Any]:
+    models: list[tuple[Any, Any]] = [(Envelope, "validation")]
+    if columns is not None:
+        models.append((row_model(columns), "validation"))
+    _, content = models_json_schema(models, ref_template=REFERENCES)
+    schemas = content["$defs"]
+    request = schemas.pop("Envelope")
+    request["title"] = "PredictionRequest"
+    request["properties"]["instances"]["items"] = {"$ref": REFERENCES.format(model="Instance")}
+    return {"Instance": {"type": "object", "title": "Instance"}, **schemas, "PredictionRequest": request}

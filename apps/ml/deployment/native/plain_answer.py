@@ -1,0 +1,47 @@
+"""The bytes of an answer, put together from what is constant per version and what each row brings."""
+
+import json
+import math
+
+from apps.ml.deployment.answering.desk import Answered
+from apps.ml.deployment.versions.served_model import ServedModel
+from apps.ml.errors import FairMindError
+from apps.ml.prediction_log.identifiers import prediction_ids
+
+
+class AnswerWriter:
+    """Writes the answers of one version, as JSON in the shape of `schemas.PredictionAnswer`."""
+
+    def __init__(self, model: ServedModel) -> None:
+        head = {"model": model.name, "version": model.version, "evidence": model.evidence}
+        self._head = json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "predictions": ['
+        threshold = model.bundle.info.threshold
+        number = "null" if threshold is None else repr(float(threshold))
+        self._tails = {
+            decision: f', "decision": {"null" if decision is None else decision}, "threshold": {number}}}'
+            for decision in (None, 0, 1)
+        }
+
+    def one(self, call: bytes, score: float, decision: int | None) -> bytes:
+        """Return the answer to a call of one row."""
+        if not math.isfinite(score):
+            raise _unusable()
+        row = f'{{"id": "{prediction_ids(call, 1)[0]}", "score": {score!r}{self._tails[decision]}]}}'
+        return self._head + row.encode()
+
+    def many(self, answered: Answered) -> bytes:
+        """Return the answer to a call of any number of rows."""
+        scores = answered.scores.tolist()
+        if not all(map(math.isfinite, scores)):
+            raise _unusable()
+        decisions = [None] * len(scores) if answered.decisions is None else answered.decisions.tolist()
+        tails = self._tails
+        rows = [
+            f'{{"id": "{name}", "score": {score!r}{tails[decision]}'
+            for name, score, decision in zip(answered.ids, scores, decisions, strict=True)
+        ]
+        return self._head + ", ".join(rows).encode() + b"]}"
+
+
+def _unusable() -> FairMindError:
+    return FairMindError("a score is not finite. Serve another version of the model and look at this one's evidence.")

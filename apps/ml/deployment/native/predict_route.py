@@ -1,0 +1,82 @@
+"""`POST /v1/predict`: the plain case at once and in few steps, all else the thorough way in a thread."""
+
+from anyio import CapacityLimiter, to_thread
+from starlette.types import Receive
+
+from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.native.prediction import ROUTE, ThoroughAnswers, require_few
+from apps.ml.deployment.native.prepared import PreparedVersions
+from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
+from apps.ml.deployment.native.row_decoder import PlainRequest
+from apps.ml.deployment.requests.caller import Asked, Caller
+from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.requests.request_body import Headers, is_json, not_json, receive_body, require_plain
+from apps.ml.deployment.versions.chosen import Chosen
+
+INLINE_BYTES = 8_000
+"""Bodies up to this size (some 15 rows) are answered where they arrive: handing them to a thread costs more."""
+
+
+class PredictRoute:
+    """Answers JSON bodies of predictions, whatever way the bytes came."""
+
+    def __init__(self, desk: Desk, limits: Limits, prepared: PreparedVersions) -> None:
+        self._desk, self._limits, self._prepared = desk, limits, prepared
+        self._thorough = ThoroughAnswers(desk, limits, prepared)
+        self._threads: CapacityLimiter | None = None
+
+    async def handle(self, headers: Headers, receive: Receive, caller: Caller) -> bytes:
+        """Read the body of a request and return the answer.
+
+        Raises
+        ------
+        RefusalError
+            A body that cannot be read, and all that answering it refuses.
+        """
+        require_plain(headers)
+        body = await receive_body(headers, receive, self._limits)
+        if not is_json(headers):
+            raise not_json()
+        return await self.answer(body, caller)
+
+    async def answer(self, body: bytes, caller: Caller) -> bytes:
+        """Return the answer to a body.
+
+        Raises
+        ------
+        RefusalError
+            See :meth:`ThoroughAnswers.answer`.
+        """
+        if len(body) <= INLINE_BYTES:
+            plain = self.plain(body, caller)
+            if plain is not None:
+                return plain
+        if self._threads is None:
+            self._threads = CapacityLimiter(self._limits.scoring_threads)
+        return await to_thread.run_sync(self._anyhow, body, caller, limiter=self._threads)
+
+    def plain(self, body: bytes, caller: Caller) -> bytes | None:
+        """Return the answer where the body is the plain case, None where only the thorough way can tell."""
+        first = self._desk.choose(Asked(caller, ROUTE))
+        prepared = self._prepared.of(first.model)
+        request = prepared.decoder.decode(body)
+        if request is None or len(request.subject or "") > LONGEST_SUBJECT:
+            return None
+        chosen = first
+        if request.subject is not None:
+            chosen = self._desk.choose(Asked(caller, ROUTE, subject=request.subject))
+            if chosen.model is not first.model:
+                prepared = self._prepared.of(chosen.model)
+                request = prepared.decoder.decode(body)
+        return None if request is None else self._scored(chosen, request, body)
+
+    def _scored(self, chosen: Chosen, request: PlainRequest, body: bytes) -> bytes:
+        rows, writer = request.rows, self._prepared.of(chosen.model).writer
+        if len(rows) == 1:
+            return writer.one(*self._desk.answer_row(chosen, rows[0], body))
+        require_few(len(rows), self._limits)
+        return writer.many(self._desk.answer_rows(chosen, rows, body))
+
+    def _anyhow(self, body: bytes, caller: Caller) -> bytes:
+        plain = self.plain(body, caller) if len(body) > INLINE_BYTES else None
+        return self._thorough.answer(body, caller) if plain is None else plain

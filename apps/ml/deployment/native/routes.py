@@ -1,0 +1,70 @@
+"""The native routes: predictions, what is served, and the page for people."""
+
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from apps.ml.deployment.native.descriptions import description
+from apps.ml.deployment.native.docs_page import SECURITY, docs_page
+from apps.ml.deployment.native.predict_route import PredictRoute
+from apps.ml.deployment.native.schemas import ModelList, PredictionAnswer
+from apps.ml.deployment.requests.caller import Caller
+from apps.ml.deployment.requests.error_shape import ErrorAnswer
+from apps.ml.deployment.versions.shelf import Shelf
+
+JSON = "application/json"
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "Empty or unreadable body"},
+    401: {"model": ErrorAnswer, "description": "No valid API key, where keys are required"},
+    403: {"model": ErrorAnswer, "description": "The API key lacks the scope"},
+    404: {"model": ErrorAnswer, "description": "A model, version or alias is asked for that is not served"},
+    408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
+    413: {"model": ErrorAnswer, "description": "Body too large or too many rows"},
+    415: {"model": ErrorAnswer, "description": "A content type that is not read"},
+    422: {"model": ErrorAnswer, "description": "Values that do not fit the model's signature"},
+    429: {"model": ErrorAnswer, "description": "Too many requests of this key; Retry-After says when to ask again"},
+    500: {"model": ErrorAnswer, "description": "The server failed; the message holds the number of the error"},
+    503: {"model": ErrorAnswer, "description": "No model is loaded, too much is asked at once, or the log has no room"},
+}
+
+
+def native_routes(shelf: Shelf, predict: PredictRoute) -> APIRouter:
+    """Return the native routes over one shelf."""
+    router = APIRouter()
+    _add_prediction(router, predict)
+    _add_models(router, shelf)
+    _add_docs(router, shelf)
+    return router
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the door found out."""
+    caller: Caller = getattr(request.state, "caller", None) or Caller()
+    return caller
+
+
+def _add_prediction(router: APIRouter, route: PredictRoute) -> None:
+    @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSALS, operation_id="predict")
+    async def predict(request: Request) -> Response:
+        """Score one row or many. The answers come in the order of the rows."""
+        content = await route.handle(dict(request.headers.raw), request.receive, caller_of(request))
+        return Response(content, media_type=JSON)
+
+
+def _add_models(router: APIRouter, shelf: Shelf) -> None:
+    @router.get("/v1/models", operation_id="models")
+    async def models() -> ModelList:
+        """Tell what is served: version, evidence, signature, threshold and what a decision means."""
+        return ModelList(models=[description(model) for model in shelf.served()])
+
+
+def _add_docs(router: APIRouter, shelf: Shelf) -> None:
+    @router.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        """Show people how to ask."""
+        served = shelf.served()
+        page = await to_thread.run_sync(docs_page, served[0] if served else None, str(request.base_url).rstrip("/"))
+        return HTMLResponse(page, headers=SECURITY)

@@ -1,0 +1,1 @@
+"""Running the application: processes, sockets, start, drain and end."""
