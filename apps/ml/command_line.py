@@ -14,13 +14,16 @@ from apps.ml.errors import FairMindError
 
 GROUPS = {
     "datasets": "What is declared, fetched and valid.",
+    "keys": "API keys of the model server, and what was administered.",
+    "log": "The prediction log: shown, exported, replayed, erased.",
     "models": "The registry: versions, aliases, gates, lineage.",
     "runs": "Tracked runs: listed, side by side, made again.",
 }
 SINGLE_COMMANDS = {
     "audit": "Fairness audit of the decisions in a CSV or Parquet file; no model needed.",
     "results": "What the pipeline measured last, as one table.",
-    "serve": "Answer prediction requests over HTTP from a registered model.",
+    "score": "Score a file that may be larger than memory, with the numbers that the server gives.",
+    "serve": "Answer prediction requests over HTTP from registered models.",
     "simulate": "Does the inference keep its promises? Coverage, false alarms and power, counted.",
     "tune": "Search better options of an estimator by cross-validation.",
 }

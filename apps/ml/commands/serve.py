@@ -1,6 +1,7 @@
-"""`fairmind serve`: answer prediction requests over HTTP from a registered model."""
+"""`fairmind serve`: answer prediction requests over HTTP from registered models."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +11,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 def serve(
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--model",
-            help="models:/<name>@<alias>, models:/<name>/<version> or a bundle's folder. "
-            "Default: FAIRMIND_MODEL, else the champion of the data set in params.yaml.",
+            help="models:/<name>@<alias>, models:/<name>/<version> or a bundle's folder; repeat it to serve several, "
+            "the first answers requests that name none. Default: FAIRMIND_MODEL, else the champion of the data set in "
+            "params.yaml.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
@@ -26,13 +28,25 @@ def serve(
             "FAIRMIND_ALLOW, else nothing; a model that needs more is refused.",
         ),
     ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that answer; about one per processor.")] = 1,
+    traffic: Annotated[
+        Path | None,
+        typer.Option(help="File with the plan of arms and shadows. Default: FAIRMIND_TRAFFIC, else none."),
+    ] = None,
+    log: Annotated[
+        bool, typer.Option("--log/--no-log", help="Write every answer into the prediction log (DATABASE_URL).")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines for machines.")] = False,
 ) -> None:
-    """Answer prediction requests over HTTP from a registered model."""
+    """Answer prediction requests over HTTP from registered models."""
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
-    from apps.ml.deployment.server.http_server import run_server
-    from apps.ml.deployment.versions.model_source import default_address, model_source
-    from apps.ml.deployment.versions.serving_policy import serving_policy
+    from apps.ml.deployment.server.serving import run_server
+    from apps.ml.deployment.server.settings import serving_settings
 
-    run_server(model_source(model or default_address(), serving_policy(allow)), host, port, as_json)
+    settings = serving_settings(
+        model or [], allow, host, port, workers=workers, as_json=as_json, log=log, traffic=traffic
+    )
+    code = run_server(settings)
+    if code:
+        raise typer.Exit(code)

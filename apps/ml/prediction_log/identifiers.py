@@ -6,7 +6,7 @@ answers of one call need one random draw and are stored as one entry, and every 
 References: RFC 9562, section 5.7 (UUID version 7) and section 6.2 (counters in its random bits).
 """
 
-import os
+import random
 import time
 from uuid import UUID
 
@@ -22,8 +22,9 @@ MOST_ROWS = 1 << ROW_BITS
 def new_call(milliseconds: int | None = None) -> bytes:
     """Return the name of a call, 16 bytes: 48 bits of milliseconds since 1970 (None: now), 58 random bits, row 0."""
     instant = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
-    random = int.from_bytes(os.urandom(8), "big") >> (64 - RANDOM_BITS)
-    high, low = random >> RANDOM_LOW_BITS, random & ((1 << RANDOM_LOW_BITS) - 1)
+    # Names must differ and are no secrets, so they need not ask the operating system; forked processes draw anew.
+    drawn = random.getrandbits(RANDOM_BITS)
+    high, low = drawn >> RANDOM_LOW_BITS, drawn & ((1 << RANDOM_LOW_BITS) - 1)
     return ((instant << 80) | VERSION_7 | (high << 64) | VARIANT | (low << ROW_BITS)).to_bytes(16, "big")
 
 

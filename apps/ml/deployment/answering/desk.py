@@ -13,6 +13,7 @@ import pandas as pd
 from apps.ml.deployment.answering.call_log import CallLog
 from apps.ml.deployment.answering.logged_rows import rows_json
 from apps.ml.deployment.observation.meter import Meter
+from apps.ml.deployment.observation.tracing import STAGES
 from apps.ml.deployment.requests.caller import Asked
 from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.scorers.scorer import Value
@@ -98,7 +99,11 @@ class Desk:
         return Answered(chosen, call, answers.scores, answers.decisions)
 
     def _note(self, stage: str, model: ServedModel, start: float) -> None:
-        self.meter.stage(stage, model.name, model.version, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self.meter.stage(stage, model.name, model.version, seconds)
+        stages = STAGES.get()
+        if stages is not None:
+            stages.append((stage, start, seconds))
 
     def _write(
         self, chosen: Chosen, call: bytes, form: InputsForm, inputs: bytes, scores: bytes, decisions: bytes | None

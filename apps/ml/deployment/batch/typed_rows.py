@@ -37,7 +37,7 @@ class Misfit:
 
 @dataclass(frozen=True)
 class TypedRows:
-    """`frame`: the rows that fit, typed as `frame_from_records` would; `fits`: bool [n]; `misfits`: why others do not."""
+    """`frame`: the rows that fit, typed as by `frame_from_records`; `fits`: bool [n]; `misfits`: why others do not."""
 
     frame: pd.DataFrame
     fits: Mask

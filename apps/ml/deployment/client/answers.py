@@ -3,18 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from apps.ml.deployment.client.explanations import Explanation
+
 JsonType = Literal["integer", "number", "boolean", "string"]
 Task = Literal["binary_classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer to one row. `decision` and `threshold` are None where a number is predicted and nothing decided."""
+    """The answer to one row. `decision` and `threshold` are None where a number is predicted and nothing decided.
+
+    `explanation`: None unless it was asked for.
+    """
 
     id: str
     score: float
     decision: Literal[0, 1] | None
     threshold: float | None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,9 @@ class ServedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether predictions are answered; where not, `reason` says why."""
+    """Whether predictions are answered; where not, `reason` says why. `notes`: what is out of order all the same."""
 
     ready: bool
     state: str
     reason: str | None
+    notes: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -11,8 +12,9 @@ from apps.ml.deployment.client import calls
 from apps.ml.deployment.client.answers import Predictions, Readiness, ServedVersion
 from apps.ml.deployment.client.bodies import Row
 from apps.ml.deployment.client.bounded_transport import CONNECTIONS, IDLE_CONNECTIONS, IDLE_SECONDS, lost
+from apps.ml.deployment.client.outcomes import Outcome
 from apps.ml.deployment.client.settings import Clock, Retries, Timeouts
-from apps.ml.deployment.client.tries import Outcome, Reply, Tries, TryLimits
+from apps.ml.deployment.client.tries import End, Reply, Tries, TryLimits
 
 T = TypeVar("T")
 LIMITS = httpx.Limits(
@@ -49,10 +51,46 @@ class AsyncModelClient:
         version: str | int | None = None,
         alias: str | None = None,
         subject: str | None = None,
+        explain: bool = False,
         request_id: str | None = None,
     ) -> Predictions:
         """See :meth:`ModelClient.predict`."""
-        return await self._ask(calls.predict_call(instances, model, version, alias, subject), request_id)
+        chosen = calls.Chosen(model, version, alias, subject)
+        return await self._ask(calls.predict_call(instances, chosen, explain), request_id)
+
+    async def explain(
+        self,
+        instances: Iterable[Row],
+        *,
+        contributions: bool = True,
+        reasons: bool = True,
+        counterfactual: bool = False,
+        model: str | None = None,
+        version: str | int | None = None,
+        alias: str | None = None,
+        subject: str | None = None,
+        request_id: str | None = None,
+    ) -> Predictions:
+        """See :meth:`ModelClient.explain`."""
+        chosen = calls.Chosen(model, version, alias, subject)
+        call = calls.explain_call(instances, chosen, contributions, reasons, counterfactual)
+        return await self._ask(call, request_id)
+
+    async def report_outcomes(self, outcomes: Iterable[Outcome], *, request_id: str | None = None) -> int:
+        """See :meth:`ModelClient.report_outcomes`."""
+        return await self._ask(calls.outcomes_call(outcomes), request_id)
+
+    async def report_outcome(
+        self,
+        id: str,  # noqa: A002 (the contract's word)
+        label: float,
+        *,
+        observed_at: datetime | None = None,
+        source: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """See :meth:`ModelClient.report_outcome`."""
+        await self.report_outcomes([Outcome(id, label, observed_at, source)], request_id=request_id)
 
     async def models(self, *, request_id: str | None = None) -> tuple[ServedVersion, ...]:
         """See :meth:`ModelClient.models`."""
@@ -78,13 +116,13 @@ class AsyncModelClient:
         tries = Tries(self._timeout, self._retries, self._clock)
         headers = calls.headers_of_call(call, request_id)
         while True:
-            outcome = await self._try(call, headers, tries.begin())
-            pause = None if call.is_answered(outcome) else tries.pause(outcome)
+            end = await self._try(call, headers, tries.begin())
+            pause = None if call.is_answered(end) else tries.pause(end)
             if pause is None:
-                return call.result(outcome, tries, headers["X-Request-ID"])
+                return call.result(end, tries, headers["X-Request-ID"])
             await self._clock.sleep_async(pause)
 
-    async def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> Outcome:
+    async def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> End:
         left = limits.answered - limits.began
         timeout = httpx.Timeout(left, connect=limits.connected - limits.began)
         try:

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
@@ -18,7 +18,8 @@ from apps.ml.deployment.client.errors import (
     RefusedError,
     UnavailableError,
 )
-from apps.ml.deployment.client.tries import LATER, Lost, Outcome, Reply, Tries
+from apps.ml.deployment.client.outcomes import Outcome
+from apps.ml.deployment.client.tries import LATER, End, Lost, Reply, Tries
 
 T = TypeVar("T")
 
@@ -36,38 +37,61 @@ class Call(Generic[T]):
     content: bytes | None = None
     answers: frozenset[int] = frozenset((HTTPStatus.OK,))
 
-    def is_answered(self, outcome: Outcome) -> bool:
-        """Whether the outcome holds what was asked for."""
-        return isinstance(outcome, Reply) and outcome.status in self.answers
+    def is_answered(self, end: End) -> bool:
+        """Whether a try ended with what was asked for."""
+        return isinstance(end, Reply) and end.status in self.answers
 
-    def result(self, outcome: Outcome, tries: Tries, request_id: str) -> T:
-        """Return what the last outcome of a call says.
+    def result(self, end: End, tries: Tries, request_id: str) -> T:
+        """Return what the last try of a call ended with.
 
         Raises
         ------
         ModelServerError
             See :mod:`apps.ml.deployment.client.errors`.
         """
-        if isinstance(outcome, Lost):
-            raise _lost(outcome, tries, request_id)
-        if outcome.status not in self.answers:
-            raise _failure(outcome, tries, request_id)
+        if isinstance(end, Lost):
+            raise _lost(end, tries, request_id)
+        if end.status not in self.answers:
+            raise _failure(end, tries, request_id)
         try:
-            return self.read(parsed(outcome.content))
+            return self.read(parsed(end.content))
         except NotTheContractError as error:
-            raise _bad(str(error), outcome.status, request_id) from None
+            raise _bad(str(error), end.status, request_id) from None
 
 
-def predict_call(
-    rows: Iterable[Row],
-    model: str | None,
-    version: str | int | None,
-    alias: str | None,
-    subject: str | None,
-) -> Call[Predictions]:
+@dataclass(frozen=True)
+class Chosen:
+    """Which version is to answer, and for whom; None leaves it to the server."""
+
+    model: str | None = None
+    version: str | int | None = None
+    alias: str | None = None
+    subject: str | None = None
+
+
+def predict_call(rows: Iterable[Row], chosen: Chosen, explain: bool) -> Call[Predictions]:
     """Return the call of `POST /v1/predict`; raises as :func:`~apps.ml.deployment.client.bodies.body_of`."""
-    content, asked = body_of(rows, "instances", model=model, version=version, alias=alias, subject=subject)
-    return Call("POST", "/v1/predict", contract.predictions_of(asked), content)
+    content, asked = body_of(rows, "instances", **asdict(chosen), explain=explain or None)
+    return Call("POST", "/v1/predict", contract.predictions_of(asked, explain), content)
+
+
+def explain_call(
+    rows: Iterable[Row], chosen: Chosen, contributions: bool, reasons: bool, counterfactual: bool
+) -> Call[Predictions]:
+    """Return the call of `POST /v1/explain`; what the server does by itself is left unsaid."""
+    wanted = {
+        "contributions": None if contributions else False,
+        "reasons": None if reasons else False,
+        "counterfactual": counterfactual or None,
+    }
+    content, asked = body_of(rows, "instances", **asdict(chosen), **wanted)
+    return Call("POST", "/v1/explain", contract.predictions_of(asked, explained=True), content)
+
+
+def outcomes_call(outcomes: Iterable[Outcome]) -> Call[int]:
+    """Return the call of `POST /v1/outcomes`."""
+    content, reported = body_of((outcome.to_dict() for outcome in outcomes), "outcomes")
+    return Call("POST", "/v1/outcomes", contract.accepted_of(reported), content, frozenset((HTTPStatus.ACCEPTED,)))
 
 
 def models_call() -> Call[tuple[ServedVersion, ...]]:
@@ -105,8 +129,8 @@ def headers_of_call(call: Call[T], request_id: str | None) -> dict[str, str]:
     return {"X-Request-ID": name, **content_type}
 
 
-def _lost(outcome: Lost, tries: Tries, request_id: str) -> ModelServerError:
-    message = f"{outcome.reason} ({_effort(tries)}). Check the address and that the server runs."
+def _lost(end: Lost, tries: Tries, request_id: str) -> ModelServerError:
+    message = f"{end.reason} ({_effort(tries)}). Check the address and that the server runs."
     return ConnectionFailedError(message, request_id)
 
 

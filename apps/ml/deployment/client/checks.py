@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 Check = Callable[[Any, str], Any]
@@ -73,7 +74,7 @@ def each(check: Check) -> Check:
 
 
 def record(make: Callable[..., Any], /, **checks: Check) -> Check:
-    """Require an object with these keys and hand their values to `make`; keys beside them are left to later versions."""
+    """Require an object with these keys and hand their values to `make`; other keys belong to later versions."""
 
     def checked(value: Any, place: str) -> Any:
         found = mapping(value, place)
@@ -89,6 +90,16 @@ def record(make: Callable[..., Any], /, **checks: Check) -> Check:
 def mapping(value: Any, place: str) -> Mapping[str, Any]:
     """Require an object."""
     return value if isinstance(value, Mapping) else _expected("an object", place)
+
+
+def number_or_text(value: Any, place: str) -> float | str:
+    """Require a finite number or a text."""
+    return value if isinstance(value, str) else number(value, place)
+
+
+def texts_by_name(value: Any, place: str) -> Mapping[str, str]:
+    """Require an object whose every value is a text."""
+    return MappingProxyType({key: text(entry, f"{place}.{key}") for key, entry in mapping(value, place).items()})
 
 
 def _is_finite(value: float) -> bool:

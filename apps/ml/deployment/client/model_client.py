@@ -1,6 +1,7 @@
 """The client for ordinary code: each call blocks until it is answered, refused or out of time."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -10,8 +11,9 @@ from apps.ml.deployment.client import calls
 from apps.ml.deployment.client.answers import Predictions, Readiness, ServedVersion
 from apps.ml.deployment.client.bodies import Row
 from apps.ml.deployment.client.bounded_transport import BoundedTransport, lost, timeouts_until
+from apps.ml.deployment.client.outcomes import Outcome
 from apps.ml.deployment.client.settings import Clock, Retries, Timeouts
-from apps.ml.deployment.client.tries import Outcome, Reply, Tries, TryLimits
+from apps.ml.deployment.client.tries import End, Reply, Tries, TryLimits
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ class ModelClient:
         version: str | int | None = None,
         alias: str | None = None,
         subject: str | None = None,
+        explain: bool = False,
         request_id: str | None = None,
     ) -> Predictions:
         """Return scores and decisions of rows, in their order, in one call.
@@ -71,6 +74,8 @@ class ModelClient:
         subject
             The caller's name for the person or case: the same subject meets the same arm of a split. The server keeps
             its digest only.
+        explain
+            Whether each prediction carries its explanation: contributions and reasons.
         request_id
             Name of the call in the server's log, the same for every try; None: a new one.
 
@@ -81,7 +86,45 @@ class ModelClient:
         ModelServerError
             See :mod:`apps.ml.deployment.client.errors`.
         """
-        return self._ask(calls.predict_call(instances, model, version, alias, subject), request_id)
+        chosen = calls.Chosen(model, version, alias, subject)
+        return self._ask(calls.predict_call(instances, chosen, explain), request_id)
+
+    def explain(
+        self,
+        instances: Iterable[Row],
+        *,
+        contributions: bool = True,
+        reasons: bool = True,
+        counterfactual: bool = False,
+        model: str | None = None,
+        version: str | int | None = None,
+        alias: str | None = None,
+        subject: str | None = None,
+        request_id: str | None = None,
+    ) -> Predictions:
+        """Return predictions with the parts of their explanations that are asked for; else as :meth:`predict`.
+
+        `counterfactual`: the smallest change that would lead to the favourable decision; it costs the server most.
+        """
+        chosen = calls.Chosen(model, version, alias, subject)
+        call = calls.explain_call(instances, chosen, contributions, reasons, counterfactual)
+        return self._ask(call, request_id)
+
+    def report_outcomes(self, outcomes: Iterable[Outcome], *, request_id: str | None = None) -> int:
+        """Report what came of predictions; return how many outcomes were taken: all, or none and an error."""
+        return self._ask(calls.outcomes_call(outcomes), request_id)
+
+    def report_outcome(
+        self,
+        id: str,  # noqa: A002 (the contract's word)
+        label: float,
+        *,
+        observed_at: datetime | None = None,
+        source: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Report what came of one prediction; see :class:`~apps.ml.deployment.client.outcomes.Outcome`."""
+        self.report_outcomes([Outcome(id, label, observed_at, source)], request_id=request_id)
 
     def models(self, *, request_id: str | None = None) -> tuple[ServedVersion, ...]:
         """Return the versions that are served, the one that answers by default first."""
@@ -107,13 +150,13 @@ class ModelClient:
         tries = Tries(self._timeout, self._retries, self._clock)
         headers = calls.headers_of_call(call, request_id)
         while True:
-            outcome = self._try(call, headers, tries.begin())
-            pause = None if call.is_answered(outcome) else tries.pause(outcome)
+            end = self._try(call, headers, tries.begin())
+            pause = None if call.is_answered(end) else tries.pause(end)
             if pause is None:
-                return call.result(outcome, tries, headers["X-Request-ID"])
+                return call.result(end, tries, headers["X-Request-ID"])
             self._clock.sleep(pause)
 
-    def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> Outcome:
+    def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> End:
         extensions = {"timeout": timeouts_until(limits)}
         try:
             answer = self._http.request(

@@ -1,4 +1,4 @@
-"""When to ask again, for how long, and what the last outcome of a call means. No network in sight."""
+"""When to ask again, for how long, and what the end of a try means. No network in sight."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,8 @@ class Lost:
     reason: str
 
 
-Outcome = Reply | Lost
+End = Reply | Lost
+"""What a try ended with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +64,30 @@ class Tries:
         answered = min(now + self._timeouts.answer, self._deadline)
         return TryLimits(now, min(now + self._timeouts.connect, answered), answered)
 
-    def pause(self, outcome: Outcome) -> float | None:
+    def pause(self, end: End) -> float | None:
         """Return the seconds to wait before the next try; None where there is none to be made."""
-        later = isinstance(outcome, Lost) or outcome.status in LATER
+        later = isinstance(end, Lost) or end.status in LATER
         if not later or self.made >= self._retries.tries:
             return None
         ceiling = min(self._retries.longest_pause, self._retries.first_pause * 2 ** (self.made - 1))
-        pause = (self.retry_after(outcome) or 0.0) + self._clock.draw(0.0, ceiling)
+        pause = (self.retry_after(end) or 0.0) + self._clock.draw(0.0, ceiling)
         return pause if self._clock.now() + pause < self._deadline else None
 
-    def retry_after(self, outcome: Outcome) -> float | None:
+    def retry_after(self, end: End) -> float | None:
         """Return the seconds that the server named in `Retry-After`, which may be a number or a date.
 
         References: RFC 9110, section 10.2.3. A date is compared with the server's own `Date`, so that the two clocks
         need not agree.
         """
-        if isinstance(outcome, Lost):
+        if isinstance(end, Lost):
             return None
-        text = outcome.headers.get("retry-after", "").strip()
+        text = end.headers.get("retry-after", "").strip()
         if SECONDS.fullmatch(text):
             return float(text)
         then = _moment(text)
         if then is None:
             return None
-        now = _moment(outcome.headers.get("date", ""))
+        now = _moment(end.headers.get("date", ""))
         return max(0.0, then - (self._clock.wall() if now is None else now))
 
 

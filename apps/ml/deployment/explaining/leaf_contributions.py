@@ -17,69 +17,70 @@ accelerating SHAP value computation for trees, arXiv:2109.09847, section 4 (tabl
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.ml.deployment.explaining.tree_leaves import FloatArray, Positions, TreeLeaves
 
 TABLE_BYTES = 64_000_000
 """Memory that the tables of one version may take; deeper trees are explained by the library."""
 
-Passed = npt.NDArray[np.bool_]
+
+@dataclass(frozen=True)
+class Block:
+    """Leaves of d sides: which leaves and which sides, and [leaves × 2^d, d] what each pattern adds to each side.
+
+    `start` [leaves]: the row of the pattern 0 of a leaf.
+    """
+
+    leaves: slice
+    sides: slice
+    start: Positions
+    added: FloatArray
 
 
 @dataclass(frozen=True)
 class LeafContributions:
-    """The tables of one ensemble; `table` holds the patterns of a leaf one after the other, `start` says where.
-
-    `start` [sides]: where the first pattern's entry of a side lies; `step` [sides]: entries of one pattern; `leaf`,
-    `bit` [sides]: the side's leaf and its place in the pattern. `features`: k.
-    """
+    """The tables of one ensemble, a block for each number of sides. `features`: k."""
 
     leaves: TreeLeaves
     features: int
-    table: FloatArray
-    start: Positions
-    step: Positions
-    leaf: Positions
-    bit: Positions
+    blocks: tuple[Block, ...]
 
-    def of_row(self, passed: Passed) -> FloatArray:
-        """Return float64 [k], what each encoded feature adds, for the sides [sides] that the row passes."""
-        pattern = np.add.reduceat(passed * self.bit, self.leaves.first)
-        where = self.start + pattern.take(self.leaf) * self.step
-        return np.bincount(self.leaves.feature, self.table.take(where), minlength=self.features)
+    def of_row(self, patterns: Positions) -> FloatArray:
+        """Return float64 [k], what each encoded feature adds for a row with these patterns [leaves]."""
+        added = np.empty(len(self.leaves.feature))
+        for block in self.blocks:
+            out = added[block.sides].reshape(len(block.start), -1)
+            # Without the mode NumPy copies into a buffer first; every row is there.
+            block.added.take(block.start + patterns[block.leaves], axis=0, out=out, mode="clip")
+        return np.bincount(self.leaves.feature, added, self.features).astype(np.float64, copy=False)
 
 
 def leaf_contributions(leaves: TreeLeaves, features: int) -> LeafContributions | None:
-    """Make the tables; None where there is no leaf or they would be larger than :data:`TABLE_BYTES`."""
+    """Make the tables.
+
+    None where there is no split, a leaf that no training row reached, or more than :data:`TABLE_BYTES` to hold.
+    """
     entries = leaves.count * 2.0**leaves.count
-    if not len(entries) or entries.sum() * 8 > TABLE_BYTES:
+    if not len(entries) or entries.sum() * 8 > TABLE_BYTES or not (leaves.share > 0).all():
         return None
-    begin = np.cumsum(entries) - entries
-    place = np.arange(len(leaves.feature)) - np.repeat(leaves.first, leaves.count)
-    return LeafContributions(
-        leaves=leaves,
-        features=features,
-        table=_table(leaves, begin.astype(np.intp), int(entries.sum())),
-        start=(np.repeat(begin, leaves.count) + place).astype(np.intp),
-        step=np.repeat(leaves.count, leaves.count),
-        leaf=np.repeat(np.arange(len(leaves.count)), leaves.count),
-        bit=np.left_shift(1, place).astype(np.intp),
+    blocks = tuple(_block(leaves, sides) for sides in np.unique(leaves.count).tolist())
+    return LeafContributions(leaves, features, blocks)
+
+
+def _block(leaves: TreeLeaves, sides: int) -> Block:
+    mine = np.flatnonzero(leaves.count == sides)
+    shares = leaves.share[leaves.first[mine][:, None] + np.arange(sides)]
+    begin, first = int(mine[0]), int(leaves.first[mine[0]])
+    return Block(
+        leaves=slice(begin, begin + len(mine)),
+        sides=slice(first, first + len(mine) * sides),
+        start=np.arange(len(mine)) * 2**sides,
+        added=_patterns(shares, leaves.value[mine]),
     )
 
 
-def _table(leaves: TreeLeaves, begin: Positions, size: int) -> FloatArray:
-    table = np.empty(size)
-    for sides in np.unique(leaves.count).tolist():
-        chosen = np.flatnonzero(leaves.count == sides)
-        shares = leaves.share[leaves.first[chosen][:, None] + np.arange(sides)]
-        entries = _patterns(shares, leaves.value[chosen])
-        table[begin[chosen][:, None] + np.arange(entries.shape[1])] = entries
-    return table
-
-
 def _patterns(shares: FloatArray, values: FloatArray) -> FloatArray:
-    """Return [leaves, 2^d × d] entries for leaves of d sides each, `shares` [leaves, d]."""
+    """Return [leaves × 2^d, d] entries for leaves of d sides each, `shares` [leaves, d]."""
     sides = shares.shape[1]
     passed = (np.arange(2**sides)[:, None] >> np.arange(sides) & 1).astype(np.float64)
     points, weights = np.polynomial.legendre.leggauss((sides + 1) // 2)
@@ -88,4 +89,4 @@ def _patterns(shares: FloatArray, values: FloatArray) -> FloatArray:
         factors = t * passed + (1 - t) * shares[:, None, :]
         entries += weight * factors.prod(axis=2, keepdims=True) / factors
     entries *= (passed - shares[:, None, :]) * values[:, None, None]
-    return entries.reshape(len(shares), -1)
+    return entries.reshape(-1, sides)

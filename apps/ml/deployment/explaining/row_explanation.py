@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.ml.evaluation.explanations.reasons_given.reasons import Reason
 from apps.ml.evaluation.explanations.ways.counterfactuals import Counterfactual
+
+CONTRIBUTIONS, REASONS, COUNTERFACTUAL = "contributions", "reasons", "counterfactual"
+"""The parts of an explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,6 @@ class GivenReason:
     def code(self) -> str:
         """`<column>.<direction>`: the same for the same reason, whatever the words."""
         return f"{self.column}.{self.direction}"
-
-    @staticmethod
-    def of(reason: Reason, words: str) -> "GivenReason":
-        """Put a reason beside its words."""
-        return GivenReason(reason.column, reason.direction, words)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""

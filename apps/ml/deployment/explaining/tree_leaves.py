@@ -10,18 +10,24 @@ from apps.ml.models.parts.boosted_trees import BoostedTrees
 
 FloatArray = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
+NEARLY_ZERO = float(np.float32(1e-35))
+"""LightGBM reads features of this size and below as 0 (`kZeroThreshold` in its include/LightGBM/meta.h)."""
+
 EVERYTHING = (-np.inf, np.inf, 1.0)
 Box = dict[int, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class TreeLeaves:
-    """All leaves of an ensemble; a *side* is one feature of one leaf, and the sides of a leaf stand together.
+    """All leaves of an ensemble, ascending by their number of sides.
+
+    A *side* is one feature of one leaf; the sides of a leaf stand together.
 
     `value` [leaves]: what a leaf adds to the output. `first` [leaves], `count` [leaves]: where its sides begin, and how
     many it has (at least 1). `feature`, `above`, `at_most`, `share` [sides]: a row passes a side where
-    `above < x[feature] <= at_most`; `share` of the training rows that came past the leaf's other nodes pass it. `base`:
-    the mean output of the training rows.
+    `above < x[feature] <= at_most`; `share` of the training rows that came past the leaf's other nodes pass it. `leaf`,
+    `bit` [sides]: the side's leaf, and 2 to the power of its place among the leaf's sides. `base`: the mean output of
+    the training rows.
     """
 
     value: FloatArray
@@ -31,12 +37,15 @@ class TreeLeaves:
     above: FloatArray
     at_most: FloatArray
     share: FloatArray
+    leaf: Positions
+    bit: Positions
     base: float
 
-    def passed(self, x: FloatArray) -> npt.NDArray[np.bool_]:
-        """Return bool [sides]: which sides an encoded row [k] passes."""
-        values = x.take(self.feature)
-        return (values > self.above) & (values <= self.at_most)
+    def patterns(self, x: FloatArray) -> Positions:
+        """Return intp [leaves] for an encoded row [k]: the sum of the bits of the sides that it passes, by leaf."""
+        values = np.where(np.abs(x) > NEARLY_ZERO, x, 0.0).take(self.feature)
+        passed = (values > self.above) & (values <= self.at_most)
+        return np.add.reduceat(passed * self.bit, self.first)
 
 
 def leaves_of(estimator: BoostedTrees) -> TreeLeaves:
@@ -46,19 +55,27 @@ def leaves_of(estimator: BoostedTrees) -> TreeLeaves:
     """
     base, found = 0.0, []
     for tree in _trees(estimator.text):
-        values, rows = _floats(tree["leaf_value"]), _floats(tree.get("leaf_count", "1"))
-        base += float(values @ rows / rows.sum()) if len(values) > 1 else float(values[0])
-        found += _boxes(tree) if len(values) > 1 else []
+        values = _floats(tree["leaf_value"])
+        if len(values) == 1:
+            base += float(values[0])
+            continue
+        rows = _floats(tree["leaf_count"])
+        base += float(values @ rows) * _part(1.0, float(rows.sum()))
+        found += _boxes(tree)
+    found.sort(key=lambda leaf: len(leaf[1]))
     count = np.array([len(box) for _, box in found], dtype=np.intp)
     sides = np.array([(feature, *side) for _, box in found for feature, side in box.items()]).reshape(-1, 4)
+    first = np.cumsum(count) - count
     return TreeLeaves(
         value=np.array([value for value, _ in found]),
-        first=np.cumsum(count) - count,
+        first=first,
         count=count,
         feature=sides[:, 0].astype(np.intp),
-        above=sides[:, 1],
-        at_most=sides[:, 2],
-        share=sides[:, 3],
+        above=sides[:, 1].copy(),
+        at_most=sides[:, 2].copy(),
+        share=sides[:, 3].copy(),
+        leaf=np.repeat(np.arange(len(count)), count),
+        bit=np.left_shift(1, np.arange(len(sides)) - np.repeat(first, count)),
         base=base,
     )
 
@@ -87,8 +104,12 @@ def _boxes(tree: Mapping[str, str]) -> list[tuple[float, Box]]:
             (right[node], (max(above, threshold), at_most)),
         ):
             rows = of_leaf[-1 - child] if child < 0 else of_node[child]
-            waiting.append((child, {**box, feature[node]: (*limits, share * float(rows / of_node[node]))}))
+            waiting.append((child, {**box, feature[node]: (*limits, share * _part(rows, of_node[node]))}))
     return found
+
+
+def _part(rows: float, of: float) -> float:
+    return float(rows / of) if of else 0.0
 
 
 def _floats(text: str) -> FloatArray:

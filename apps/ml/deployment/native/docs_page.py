@@ -4,12 +4,10 @@ It is one file without scripts, so that it opens where the network ends at the s
 """
 
 import json
-from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.deployment.native.request_schema import expectation
+from apps.ml.deployment.native.request_schema import example_row, expectation
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.models.bundle import BundleInfo
 
@@ -34,20 +32,6 @@ def docs_page(model: ServedModel | None, address: str) -> str:
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>FairMind model server</title>"
         f"<style>{STYLE}</style></head><body><h1>FairMind model server</h1><p>{links}</p>{body}</body></html>"
     )
-
-
-def example_row(columns: Sequence[ColumnSchema]) -> dict[str, Any]:
-    """Return a row that fits the signature and is nobody's: null where that is allowed, else the plainest value."""
-    return {column.name: None if column.nullable else _plainest(column) for column in columns}
-
-
-def _plainest(column: ColumnSchema) -> Any:
-    if column.kind == "categorical":
-        return column.categories[0] if column.categories else ""
-    if column.kind == "boolean":
-        return False
-    least = column.minimum or 0
-    return int(least) if column.integer else float(least)
 
 
 def _of(model: ServedModel, address: str) -> str:

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.deployment.native.request_schema import Envelope, row_model
+from apps.ml.deployment.native.request_schema import Envelope, example_row, row_model
 
 REFERENCES = "#/components/schemas/{model}"
 PREDICT = "/v1/predict"
@@ -39,5 +39,7 @@ def _request_schemas(columns: Sequence[ColumnSchema] | None) -> dict[str, Any]:
     schemas = content["$defs"]
     request = schemas.pop("Envelope")
     request["title"] = "PredictionRequest"
+    if columns is not None:
+        request["examples"] = [{"instances": [example_row(columns)]}]
     request["properties"]["instances"]["items"] = {"$ref": REFERENCES.format(model="Instance")}
     return {"Instance": {"type": "object", "title": "Instance"}, **schemas, "PredictionRequest": request}

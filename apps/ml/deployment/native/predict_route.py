@@ -1,5 +1,9 @@
 """`POST /v1/predict`: the plain case at once and in few steps, all else the thorough way in a thread."""
 
+import time
+from collections.abc import Callable
+from functools import partial
+
 from anyio import CapacityLimiter, to_thread
 from starlette.types import Receive
 
@@ -8,25 +12,32 @@ from apps.ml.deployment.native.prediction import ROUTE, ThoroughAnswers, require
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
 from apps.ml.deployment.native.row_decoder import PlainRequest
+from apps.ml.deployment.native.table_answers import TableAnswers
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.request_body import Headers, is_json, not_json, receive_body, require_plain
+from apps.ml.deployment.tables.table_bodies import is_table
 from apps.ml.deployment.versions.chosen import Chosen
+
+LONGEST_SECONDS = 60.0
+"""Scoring the most rows that a request may hold takes a small part of this."""
 
 INLINE_BYTES = 8_000
 """Bodies up to this size (some 15 rows) are answered where they arrive: handing them to a thread costs more."""
 
 
 class PredictRoute:
-    """Answers JSON bodies of predictions, whatever way the bytes came."""
+    """Answers bodies of predictions: JSON and tables."""
 
     def __init__(self, desk: Desk, limits: Limits, prepared: PreparedVersions) -> None:
         self._desk, self._limits, self._prepared = desk, limits, prepared
         self._thorough = ThoroughAnswers(desk, limits, prepared)
+        self._tables = TableAnswers(desk, limits, prepared)
         self._threads: CapacityLimiter | None = None
+        self._running: dict[object, float] = {}
 
-    async def handle(self, headers: Headers, receive: Receive, caller: Caller) -> bytes:
-        """Read the body of a request and return the answer.
+    async def handle(self, headers: Headers, query: bytes, receive: Receive, caller: Caller) -> bytes:
+        """Read the body of a request and return the answer; `query`: what stands behind the path's question mark.
 
         Raises
         ------
@@ -35,9 +46,12 @@ class PredictRoute:
         """
         require_plain(headers)
         body = await receive_body(headers, receive, self._limits)
-        if not is_json(headers):
+        if is_json(headers):
+            return await self.answer(body, caller)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        if not is_table(content_type):
             raise not_json()
-        return await self.answer(body, caller)
+        return await self._in_thread(partial(self._tables.answer, content_type, query, body, caller))
 
     async def answer(self, body: bytes, caller: Caller) -> bytes:
         """Return the answer to a body.
@@ -51,9 +65,15 @@ class PredictRoute:
             plain = self.plain(body, caller)
             if plain is not None:
                 return plain
-        if self._threads is None:
-            self._threads = CapacityLimiter(self._limits.scoring_threads)
-        return await to_thread.run_sync(self._anyhow, body, caller, limiter=self._threads)
+        return await self._in_thread(partial(self._anyhow, body, caller))
+
+    def trouble(self) -> str | None:
+        """Return that a scoring thread hangs, for /readyz; None where none does."""
+        begun = list(self._running.values())
+        longest = time.monotonic() - min(begun) if begun else 0.0
+        if longest <= LONGEST_SECONDS:
+            return None
+        return f"A request has been scored for {longest:.0f} s. Start the server again if this does not end."
 
     def plain(self, body: bytes, caller: Caller) -> bytes | None:
         """Return the answer where the body is the plain case, None where only the thorough way can tell."""
@@ -76,6 +96,19 @@ class PredictRoute:
             return writer.one(*self._desk.answer_row(chosen, rows[0], body))
         require_few(len(rows), self._limits)
         return writer.many(self._desk.answer_rows(chosen, rows, body))
+
+    async def _in_thread(self, answer: Callable[[], bytes]) -> bytes:
+        if self._threads is None:
+            self._threads = CapacityLimiter(self._limits.scoring_threads)
+        return await to_thread.run_sync(self._timed, answer, limiter=self._threads)
+
+    def _timed(self, answer: Callable[[], bytes]) -> bytes:
+        job = object()
+        self._running[job] = time.monotonic()
+        try:
+            return answer()
+        finally:
+            del self._running[job]
 
     def _anyhow(self, body: bytes, caller: Caller) -> bytes:
         plain = self.plain(body, caller) if len(body) > INLINE_BYTES else None

@@ -41,7 +41,8 @@ class ThoroughAnswers:
         asked = Asked(caller, ROUTE, envelope.model, version, envelope.alias, envelope.subject)
         chosen = self._desk.choose(asked)
         frame = self.frame(envelope.instances, chosen.model)
-        return self._prepared.of(chosen.model).writer.many(self._desk.answer_frame(chosen, frame))
+        answered = self._desk.answer_frame(chosen, frame)
+        return self._prepared.of(chosen.model).writer.many(answered)
 
     def frame(self, rows: list[Any], model: ServedModel) -> pd.DataFrame:
         """Return the typed frame of rows; :class:`RefusalError` 413 or 422 names what does not fit."""

@@ -56,7 +56,13 @@ class Envelope(Shape):
 def row_model(columns: Sequence[ColumnSchema]) -> type[BaseModel]:
     """Return the pydantic model of one row; the JSON names are the column names, whatever characters they hold."""
     fields: dict[str, Any] = {f"column_{number}": _field(column) for number, column in enumerate(columns)}
-    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        json_schema_extra={"examples": [example_row(columns)]},
+    )
     return create_model(
         "Instance", __config__=config, __doc__="One row: every column of the model's signature.", **fields
     )
@@ -134,7 +140,30 @@ def _name(finding: Mapping[str, Any]) -> str | None:
 def _field(column: ColumnSchema) -> tuple[Any, Any]:
     kind = _type(column)
     annotation = kind | None if column.nullable else kind
-    return annotation, Field(alias=column.name, title=column.name, description=_description(column))
+    extra: dict[str, Any] = {"examples": examples(column), **_training_range(column)}
+    described = _description(column)
+    return annotation, Field(alias=column.name, title=column.name, description=described, json_schema_extra=extra)
+
+
+def examples(column: ColumnSchema) -> list[Any]:
+    """Return values that fit the column and are nobody's; the first is the plainest."""
+    if column.kind == "categorical":
+        return list(column.categories) or [""]
+    if column.kind == "boolean":
+        return [False, True]
+    least = column.minimum or 0
+    return [int(least) if column.integer else float(least)]
+
+
+def example_row(columns: Sequence[ColumnSchema]) -> dict[str, Any]:
+    """Return a row that fits the signature and is nobody's: null where that is allowed, else the plainest value."""
+    return {column.name: None if column.nullable else examples(column)[0] for column in columns}
+
+
+def _training_range(column: ColumnSchema) -> dict[str, float]:
+    """What training values were held to; other names than the schema's own, for values beyond are answered too."""
+    bounds = {"x-training-minimum": column.minimum, "x-training-maximum": column.maximum}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _type(column: ColumnSchema) -> Any:

@@ -50,7 +50,8 @@ def _add_prediction(router: APIRouter, route: PredictRoute) -> None:
     @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSALS, operation_id="predict")
     async def predict(request: Request) -> Response:
         """Score one row or many. The answers come in the order of the rows."""
-        content = await route.handle(dict(request.headers.raw), request.receive, caller_of(request))
+        scope = request.scope
+        content = await route.handle(dict(scope["headers"]), scope["query_string"], request.receive, caller_of(request))
         return Response(content, media_type=JSON)
 
 

@@ -14,7 +14,7 @@ from apps.ml.deployment.scorers.scorer import Value
 
 QUOTES_OF_INSTANCES = 2
 QUOTES_OF_SUBJECT = 4
-TRUTH_VALUES = (0, 1)
+TRUTH_VALUES = frozenset((0, 1, None))
 
 
 class PlainRequest(msgspec.Struct, frozen=True):
@@ -44,30 +44,32 @@ class RowDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         rows = [msgspec.structs.astuple(instance) for instance in request.instances]
-        if not rows or not all(map(self._fits, rows)) or not self._each_key_once(body, rows, request.subject):
+        if not rows:
+            return None
+        columns = list(zip(*rows, strict=True))
+        if not self._fit(columns) or not self._each_key_once(body, columns, request.subject):
             return None
         return PlainRequest(rows, request.subject)
 
-    def _fits(self, row: tuple[Any, ...]) -> bool:
+    def _fit(self, columns: Sequence[Sequence[Any]]) -> bool:
         """Tell whether whole numbers are whole and truth values 0 or 1; all else was decoded by type."""
         for position in self._whole:
-            value = row[position]
-            if value is not None and not value.is_integer():
+            values = columns[position]
+            if None in values:
+                values = [value for value in values if value is not None]
+            if not all(map(float.is_integer, values)):
                 return False
-        for position in self._truth:
-            value = row[position]
-            if value is not None and value not in TRUTH_VALUES:
-                return False
-        return True
+        return all(TRUTH_VALUES.issuperset(columns[position]) for position in self._truth)
 
-    def _each_key_once(self, body: bytes, rows: list[tuple[Any, ...]], subject: str | None) -> bool:
+    def _each_key_once(self, body: bytes, columns: Sequence[Sequence[Any]], subject: str | None) -> bool:
         """Tell whether no object holds a key twice, which the decoder does not see.
 
         Without escapes every key and every text has exactly two quotation marks, and all keys are known: a key more
         is two marks more.
         """
-        texts = sum(row[position] is not None for row in rows for position in self._texts)
-        expected = QUOTES_OF_INSTANCES + len(rows) * self._quotes_of_row + 2 * texts
+        rows = len(columns[0])
+        texts = sum(rows - columns[position].count(None) for position in self._texts)
+        expected = QUOTES_OF_INSTANCES + rows * self._quotes_of_row + 2 * texts
         return body.count(b'"') == expected + (QUOTES_OF_SUBJECT if subject is not None else 0)
 
 

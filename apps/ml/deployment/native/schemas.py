@@ -91,5 +91,6 @@ class Readiness(Shape):
     ready: bool
     state: Literal["loading", "ready", "ill", "failed"]
     reason: str | None
+    notes: list[str] = Field(description="What is not in order though predictions are answered.")
     model: str | None
     version: str | None

@@ -1,6 +1,7 @@
-"""Counting durations cheaply: a list takes them where time matters, buckets take them when somebody looks."""
+"""Counting durations cheaply: a queue takes them where time matters, buckets take them when somebody looks."""
 
 import threading
+from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -27,6 +28,10 @@ class Histogram:
         self.counts += np.bincount(places, minlength=len(self.counts))
         self.seconds += float(np.sum(durations))
 
+    def copy(self) -> "Histogram":
+        """Return a histogram of its own."""
+        return Histogram(self.counts.copy(), self.seconds)
+
     def merge(self, other: "Histogram") -> None:
         """Take what another process counted."""
         self.counts += other.counts
@@ -37,10 +42,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Durations(Generic[Key]):
-    """Histograms by key; `note` is one append to a list."""
+    """Histograms by key; `note` is one append."""
 
     def __init__(self) -> None:
-        self._pending: list[tuple[Key, float]] = []
+        self._pending: deque[tuple[Key, float]] = deque()
         self._histograms: dict[Key, Histogram] = {}
         self._lock = threading.Lock()
 
@@ -51,12 +56,13 @@ class Durations(Generic[Key]):
             self.fold()
 
     def fold(self) -> Mapping[Key, Histogram]:
-        """Count what is pending and return the histograms; they are this object's own."""
+        """Count what is pending and return copies of the histograms."""
         with self._lock:
-            pending, self._pending = self._pending, []
             by_key: dict[Key, list[float]] = {}
-            for key, seconds in pending:
+            # What is noted meanwhile waits for the next time; taking one by one loses nothing.
+            for _ in range(len(self._pending)):
+                key, seconds = self._pending.popleft()
                 by_key.setdefault(key, []).append(seconds)
             for key, durations in by_key.items():
                 self._histograms.setdefault(key, Histogram()).add(durations)
-            return dict(self._histograms)
+            return {key: found.copy() for key, found in self._histograms.items()}

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from apps.ml.deployment.protection.key_store import MICROSECONDS, StoredKey, valid_keys
 from apps.ml.deployment.protection.key_text import LONGEST_TEXT, key_digest
-from apps.ml.deployment.protection.token_bucket import TokenBucket
+from apps.ml.deployment.protection.token_bucket import NANOSECONDS, TokenBucket
 from apps.ml.deployment.requests.refusals import LOGGER
 
 
@@ -51,14 +51,14 @@ class KeyRing:
         engine: Engine,
         settings: RingSettings,
         clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._monotonic = monotonic
         self._keys: dict[bytes, KnownKey] = {}
-        self._stale_at = -math.inf
+        self._stale_at = monotonic()
         self._failing = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,11 +70,13 @@ class KeyRing:
         return self._monotonic() < self._stale_at
 
     def find(self, text: bytes) -> KnownKey | None:
-        """Return the valid key of a presented text, or None."""
+        """Return the valid key of a presented text; None where there is none, or keys are not :attr:`known`."""
         if len(text) > LONGEST_TEXT:
             return None
         key = self._keys.get(key_digest(text))
-        return key if key is not None and key.expires > self._clock() else None
+        if key is None or key.expires <= self._clock() or self._stale_at <= self._monotonic():
+            return None
+        return key
 
     def trouble(self) -> str | None:
         """Return why keys cannot be relied on, for /readyz; None where they can."""
@@ -103,7 +105,7 @@ class KeyRing:
             self._note_failure(error)
             return
         self._keys = self._known(stored)
-        self._stale_at = begun + self._settings.stale_seconds
+        self._stale_at = begun + int(self._settings.stale_seconds * NANOSECONDS)
         self._failing = False
 
     def _keep_fresh(self) -> None:
@@ -113,7 +115,7 @@ class KeyRing:
     def _note_failure(self, error: SQLAlchemyError) -> None:
         """Say it once per outage; the text of the error may hold the database's address and is left out."""
         if not self._failing:
-            LOGGER.warning("the API keys could not be read (%s); those read before are used", type(error).__name__)
+            LOGGER.warning("the API keys could not be read; those read before are used", error=type(error).__name__)
         self._failing = True
 
     def _known(self, stored: Sequence[StoredKey]) -> dict[bytes, KnownKey]:

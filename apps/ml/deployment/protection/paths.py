@@ -6,14 +6,19 @@ from typing import Any
 ScopeOfPath = Callable[[str, str], str | None]
 """From path and method to the scope that is needed; None: open to everybody."""
 
-OPEN_PATHS = frozenset(("/healthz", "/readyz", "/ping", "/health"))
+OPEN_PATHS = frozenset(("/", "/healthz", "/readyz", "/ping", "/health"))
 OPEN_TREES = ("/v2/health",)
+SIGNED_TREE = "/v1/webhooks"
+"""What is sent there carries a signature in place of a key; its routes check it."""
+
 SCOPED_TREES = {"/v1/admin": "admin", "/v1/explain": "explain", "/v1/outcomes": "outcomes"}
 USUAL_SCOPE = "predict"
 
 
 def scope_of_path(path: str, method: str) -> str | None:
-    """Return the scope that a path needs; None for the paths that tell whether the server is alive and ready."""
+    """Return the scope that a path needs; None for what tells whether the server is alive and ready, and webhooks."""
+    if is_below(path, SIGNED_TREE):
+        return None
     if path in OPEN_PATHS or any(is_below(path, tree) for tree in OPEN_TREES):
         return None if method in ("GET", "HEAD") else USUAL_SCOPE
     return next((scope for tree, scope in SCOPED_TREES.items() if is_below(path, tree)), USUAL_SCOPE)

@@ -3,7 +3,7 @@
 Moments are microseconds since 1970, as everywhere in that database.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -11,13 +11,14 @@ API_KEYS = Table(
     "api_keys",
     METADATA,
     Column("id", String(16), primary_key=True),
-    Column("name", String(64), nullable=False, index=True),
+    Column("name", String(64), nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
     Column("scopes", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("per_minute", Integer),
+    Index("api_keys_by_name", "name", "created_at"),
 )
 """One row per secret: a rotated key has several rows of one name."""
 

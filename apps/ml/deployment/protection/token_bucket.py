@@ -8,26 +8,25 @@ import threading
 import time
 from collections.abc import Callable
 
-SECONDS_PER_MINUTE = 60.0
-ROUNDING_SECONDS = 1e-6
-"""Sums of float seconds are off by less than this; without it the last token of a full bucket could be refused."""
+NANOSECONDS = 1_000_000_000
+MINUTE = 60 * NANOSECONDS
 
 
 class TokenBucket:
-    """Starts full with a minute's worth of tokens (one at least); safe to use from several threads.
+    """Starts full with a minute's worth of whole tokens, one at least; safe to use from several threads.
 
     At most `per_minute` requests pass at once, and at most twice as many in any minute: a full bucket and what flows
-    in.
+    in. Whole nanoseconds are counted, so that a bucket never holds one token more or less by rounding.
     """
 
     __slots__ = ("_clock", "_full_at", "_interval", "_lock", "_span", "per_minute")
 
-    def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: float, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.per_minute = per_minute
         self._clock = clock
-        self._interval = SECONDS_PER_MINUTE / per_minute
-        self._span = max(SECONDS_PER_MINUTE, self._interval) + ROUNDING_SECONDS
-        self._full_at = -math.inf
+        self._interval = math.ceil(MINUTE / per_minute)
+        self._span = max(1, math.floor(per_minute)) * self._interval
+        self._full_at = clock()
         self._lock = threading.Lock()
 
     def take(self) -> float:
@@ -37,8 +36,8 @@ class TokenBucket:
             full_at = self._full_at
             full_at = (now if now > full_at else full_at) + self._interval
             wait = full_at - now - self._span
-            if wait > 0.0:
-                return wait
+            if wait > 0:
+                return wait / NANOSECONDS
             self._full_at = full_at
             return 0.0
 

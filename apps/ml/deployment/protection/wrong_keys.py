@@ -23,7 +23,7 @@ class WrongKeys:
     """Counts wrong keys by address in bounded memory; safe to use from several threads."""
 
     def __init__(
-        self, per_minute: int, clock: Callable[[], float] = time.monotonic, addresses: int = ADDRESSES
+        self, per_minute: int, clock: Callable[[], int] = time.monotonic_ns, addresses: int = ADDRESSES
     ) -> None:
         self._per_minute = per_minute
         self._clock = clock

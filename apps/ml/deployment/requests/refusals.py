@@ -5,9 +5,8 @@
     {"error": {"code": "…", "message": "…", "findings": [{"row", "column", "problem", "expected"}]}}
 """
 
-import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -16,10 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from apps.ml.deployment.observation.logs import server_log
 from apps.ml.deployment.requests.error_shape import ErrorAnswer, ErrorBody, Misfit
 from apps.ml.errors import FairMindError, Finding, RequestError, ServiceUnavailableError
 
-LOGGER = logging.getLogger("fairmind.server")
+LOGGER = server_log()
+Reshape = Callable[[str, Response], Response]
 CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
@@ -48,18 +49,23 @@ class RefusalError(RequestError):
         self.headers = headers
 
 
-def install_refusals(app: FastAPI) -> None:
-    """Answer every error of `app` in the one shape."""
+def install_refusals(app: FastAPI, reshape: Reshape = lambda _, answer: answer) -> None:
+    """Answer every error of `app` in the one shape; `reshape` puts it into that of the protocol that a path speaks."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        caller = getattr(request.state, "caller", None)
+        path = request.url.path
+        return reshape(path, answer_to(error, path, None if caller is None else caller.request))
+
     for kind in (FairMindError, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    return answer_to(error, request.url.path)
+def answer_to(error: Exception, path: str, request: str | None = None) -> JSONResponse:
+    """Return the answer to any error; one that is the server's own is logged under a number.
 
-
-def answer_to(error: Exception, path: str) -> JSONResponse:
-    """Return the answer to any error; one that is the server's own is logged under a number."""
+    `request`: the id of the request, for the log.
+    """
     if isinstance(error, RefusalError):
         return refusal(error.status, error.code, str(error), error.misfits, error.headers)
     if isinstance(error, RequestError):
@@ -72,7 +78,7 @@ def answer_to(error: Exception, path: str) -> JSONResponse:
         status = HTTPStatus(error.status_code)
         message = REPAIRS.get(status, f"{status.phrase}.")
         return refusal(status, CODES.get(status, "refused"), message, headers=dict(error.headers or {}))
-    return _answer_failure(error, path)
+    return _answer_failure(error, path, request)
 
 
 def refusal(
@@ -88,9 +94,9 @@ def misfit_of(finding: Finding) -> Misfit:
     return Misfit(row=None, column=finding.column, problem=finding.message, expected=finding.expected)
 
 
-def _answer_failure(error: Exception, path: str) -> JSONResponse:
+def _answer_failure(error: Exception, path: str, request: str | None) -> JSONResponse:
     """An error that is not the caller's doing: its text is for the operator and goes to the log alone."""
-    number = _log_failure(error, path)
+    number = _log_failure(error, path, request)
     if isinstance(error, ServiceUnavailableError):
         message = f"A service that this server needs does not answer (error {number}). Try again later."
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "service_unavailable", message)
@@ -101,10 +107,11 @@ def _internal_message(number: str) -> str:
     return f"The server failed (error {number}). Give this number to its operator: the log holds the cause."
 
 
-def _log_failure(error: Exception, path: str) -> str:
+def _log_failure(error: Exception, path: str, request: str | None) -> str:
     """Log where an error arose under a new number; the text of foreign errors may hold values and is left out."""
     number = uuid4().hex
     text = str(error) if isinstance(error, FairMindError) else "its text is withheld: it may hold values"
     frames = "".join(traceback.format_tb(error.__traceback__))
-    LOGGER.error("error %s at %s: %s (%s)\n%s", number, path, type(error).__name__, text, frames)
+    kind = type(error).__name__
+    LOGGER.error("failure", number=number, path=path, request=request, kind=kind, text=text, frames=frames)
     return number

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from apps.ml.deployment.scorers.scorer import Value
+from apps.ml.deployment.scorers.scorer import Refused, Value
 from apps.ml.features.request_frame import frame_from_records
 from apps.ml.models.bundle import Answers, ModelBundle
 
@@ -14,8 +14,8 @@ class BundleScorer:
 
     name = "bundle"
 
-    def __init__(self, bundle: ModelBundle) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: ModelBundle, refused: Refused = ()) -> None:
+        self._bundle, self.refused = bundle, refused
         self._names = [column.name for column in bundle.info.columns]
 
     def score_row(self, values: Sequence[Value]) -> tuple[float, int | None]:

@@ -66,6 +66,7 @@ def scaled_value(encoder: NumericEncoder) -> Callable[[Value], float]:
 
 def numeric_features(encoder: NumericEncoder) -> Encode:
     """Return the function of `NumericEncoder.encode` for one value."""
+    _divisor(encoder)
     missing = tuple(encoder.encode(np.array([np.nan]))[0].tolist())
     return _scaled_features(encoder, missing) if encoder.edges is None else _binned_features(encoder, missing)
 
@@ -110,7 +111,7 @@ def _binned_features(encoder: NumericEncoder, missing: Features) -> Encode:
     def encoded(value: Value) -> Features:
         if value is None or value != value:
             return missing
-        return bins[bisect_right(edges, value)]  # type: ignore[arg-type]
+        return bins[bisect_right(edges, value)]
 
     return encoded
 

@@ -1,87 +1,83 @@
 """Where every request comes in: predictions take the short way, all else goes through the routes; both are counted."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.ml.deployment.native.predict_route import PredictRoute
 from apps.ml.deployment.observation.meter import Meter
-from apps.ml.deployment.requests.caller import Caller
-from apps.ml.deployment.requests.refusals import answer_to
+from apps.ml.deployment.observation.tracing import Tracing
+from apps.ml.deployment.protection.door import Door
+from apps.ml.deployment.protection.turned_away import TurnedAwayError
+from apps.ml.deployment.requests.refusals import RefusalError, answer_to
 
 PREDICT = "/v1/predict"
 JSON_HEADER = (b"content-type", b"application/json")
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 UNKNOWN_ROUTE = "other"
 """Label of paths that no route has, so that strangers cannot make labels without end."""
 
 Header = tuple[bytes, bytes]
 
 
-class Admission(Protocol):
-    """Lets a request in or raises a refusal; `leave` is called once for each that was let in."""
-
-    def admit(self, headers: Sequence[Header], scope: str) -> Caller:
-        """See :class:`~apps.ml.deployment.protection.door.Door`."""
-
-    def leave(self) -> None:
-        """The request is over."""
-
-
 class Entrance:
-    """The outermost ASGI application.
-
-    `answer_headers`: what every answer of the short way carries besides type and length, given who asks.
-    """
+    """The outermost ASGI application."""
 
     def __init__(
-        self,
-        predict: PredictRoute,
-        door: Admission,
-        meter: Meter,
-        rest: ASGIApp,
-        answer_headers: Callable[[Caller | None], list[Header]],
+        self, predict: PredictRoute, door: Door, meter: Meter, rest: ASGIApp, tracing: Tracing | None = None
     ) -> None:
-        self._predict, self._door, self._meter, self._rest = predict, door, meter, rest
-        self._answer_headers = answer_headers
+        self._predict, self._door, self._meter, self._rest, self._tracing = predict, door, meter, rest, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request, or run the lifespan."""
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
-        elif scope["path"] == PREDICT and scope["method"] == "POST":
-            await self._answer_prediction(scope, receive, send)
-        else:
-            await self._answer_rest(scope, receive, send)
-
-    async def _answer_prediction(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = time.perf_counter()
-        caller: Caller | None = None
-        try:
-            headers: list[Header] = scope["headers"]
-            caller = self._door.admit(headers, "predict")
-            try:
-                content = await self._predict.handle(dict(headers), receive, caller)
-            finally:
-                self._door.leave()
-        except Exception as error:  # noqa: BLE001 (every error becomes an answer; unknown ones are logged)
-            await self._refuse(answer_to(error, PREDICT), caller, send, start)
             return
-        about = [JSON_HEADER, (b"content-length", b"%d" % len(content)), *self._answer_headers(caller)]
+        start = time.perf_counter()
+        stages = None if self._tracing is None else self._tracing.begin()
+        if scope["path"] == PREDICT and scope["method"] == "POST":
+            status = await self._answer_prediction(scope, receive, send)
+            route = PREDICT
+        else:
+            status = await self._answer_rest(scope, receive, send)
+            route = _route(scope)
+        method = scope["method"] if scope["method"] in METHODS else UNKNOWN_ROUTE
+        self._meter.request(method, route, status, time.perf_counter() - start)
+        if self._tracing is not None and stages is not None:
+            about = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+            self._tracing.finish(scope["headers"], about, start, stages)
+
+    async def _answer_prediction(self, scope: Scope, receive: Receive, send: Send) -> int:
+        headers: list[Header] = scope["headers"]
+        client = scope["client"]
+        try:
+            caller = self._door.admit(headers, "predict", client[0] if client else None)
+        except TurnedAwayError as refusal:
+            return await self._refuse(refusal, refusal.request, send)
+        request = caller.request or ""
+        try:
+            content = await self._predict.handle(dict(headers), scope["query_string"], receive, caller)
+        except Exception as error:  # noqa: BLE001 (every error becomes an answer; unknown ones are logged)
+            return await self._refuse(error, request, send)
+        finally:
+            self._door.leave()
+        length = (b"content-length", b"%d" % len(content))
+        about = [JSON_HEADER, length, *self._door.answer_headers(request)]
         await send({"type": "http.response.start", "status": 200, "headers": about})
         await send({"type": "http.response.body", "body": content})
-        self._meter.request("POST", PREDICT, 200, time.perf_counter() - start)
+        return 200
 
-    async def _refuse(self, answer: Response, caller: Caller | None, send: Send, start: float) -> None:
-        headers = [*answer.raw_headers, *self._answer_headers(caller)]
+    async def _refuse(self, error: Exception, request: str, send: Send) -> int:
+        answer = answer_to(error, PREDICT, request)
+        if isinstance(error, RefusalError):
+            self._meter.refused(error.code)
+        headers = [*answer.raw_headers, *self._door.answer_headers(request)]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
-        self._meter.request("POST", PREDICT, answer.status_code, time.perf_counter() - start)
+        return answer.status_code
 
-    async def _answer_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start, status = time.perf_counter(), 500
+    async def _answer_rest(self, scope: Scope, receive: Receive, send: Send) -> int:
+        status = 500
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -89,10 +85,8 @@ class Entrance:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._rest(scope, receive, noting)
-        finally:
-            self._meter.request(scope["method"], _route(scope), status, time.perf_counter() - start)
+        await self._rest(scope, receive, noting)
+        return status
 
 
 def _route(scope: Scope) -> str:

@@ -1,22 +1,14 @@
-"""Running the application in this process: one socket, messages for people or machines, a clean end."""
+"""One socket and one event loop: listening, running the application, a clean end."""
 
 import errno
-import json
-import logging
 import signal
 import socket
-import sys
-from dataclasses import dataclass, field
-from typing import Any
 
 import uvicorn
 
-from apps.ml.deployment.requests.refusals import LOGGER
+from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.versions.model_slot import UNEXPECTED
-from apps.ml.deployment.versions.model_source import ModelSource
-from apps.ml.deployment.versions.shelf import Shelf
-from apps.ml.errors import BadInputError, ServiceUnavailableError
+from apps.ml.errors import BadInputError
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SECONDS = 10
@@ -24,64 +16,6 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than the pools of usual clients keep an idle connection, so that the server is not the one to close it."""
 
 BACKLOG = 1024
-
-
-@dataclass
-class Announcements:
-    """One line per event: on stderr for people, as JSON on stdout for machines."""
-
-    as_json: bool
-
-    def say(self, event: str, text: str, **facts: Any) -> None:
-        """Print one event at once."""
-        if self.as_json:
-            print(json.dumps({"event": event, **facts}), flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-
-@dataclass
-class LoadingEnd:
-    """What the loading thread does at its end: it announces the model, or stops the server."""
-
-    announcements: Announcements
-    address: str
-    shelf: Shelf | None = None
-    server: uvicorn.Server | None = field(default=None, repr=False)
-
-    def __call__(self, shelf: Shelf) -> None:
-        """Take note of the shelf; a server without a model has nothing to do."""
-        self.shelf = shelf
-        slot = shelf.slots[0]
-        if slot.model is None:
-            if self.server is not None:
-                self.server.should_exit = True
-            return
-        model = slot.model
-        text = f"Ready after {slot.seconds:.1f} s: {model.label} answers at {self.address}/v1/predict"
-        facts = {"model": model.name, "version": model.version, "alias": model.alias, "evidence": model.evidence}
-        self.announcements.say("ready", text, address=self.address, **facts)
-
-
-def run_server(source: ModelSource, host: str, port: int, as_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT; then finish the requests that have begun and return.
-
-    Raises
-    ------
-    BadInputError
-        The address cannot be listened on.
-    FairMindError
-        The model cannot be loaded; see :meth:`ModelSource.load`.
-    """
-    listening = listen(host, port)
-    address = _address(listening)
-    announcements = Announcements(as_json)
-    announcements.say("listening", f"Loading {source.address}; {address}/readyz tells how far it is", address=address)
-    loading_end = LoadingEnd(announcements, address)
-    server = uvicorn.Server(_configuration(source, loading_end))
-    loading_end.server = server
-    _run(server, listening)
-    _raise_failure(loading_end.shelf)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -103,44 +37,31 @@ def listen(host: str, port: int) -> socket.socket:
         raise BadInputError(f"{host}:{port} {why}. {repair}.") from error
 
 
-def _address(listening: socket.socket) -> str:
+def address_of(listening: socket.socket) -> str:
+    """Return the address that clients use."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _configuration(source: ModelSource, loading_end: LoadingEnd) -> uvicorn.Config:
-    _configure_log()
-    return uvicorn.Config(
-        Application([source], on_finished=loading_end),
-        lifespan="on",
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+def http_server(application: Application) -> uvicorn.Server:
+    """Return the server of one application; what escapes the application was logged without values."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            lifespan="on",
+            loop="uvloop",
+            http=BoundedHttpProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     )
 
 
-def _configure_log() -> None:
-    """Errors go to stderr once: what escapes the application was logged with its number and without values."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    LOGGER.addHandler(handler)
-    uvicorn_log = logging.getLogger("uvicorn.error")
-    uvicorn_log.addHandler(handler)
-    uvicorn_log.setLevel(logging.WARNING)
-    uvicorn_log.addFilter(holds_no_traceback)
-
-
-def holds_no_traceback(record: logging.LogRecord) -> bool:
-    """Keep foreign tracebacks out of the log: the text of an error may hold values."""
-    return not record.exc_info
-
-
-def _run(server: uvicorn.Server, listening: socket.socket) -> None:
-    """Run with handlers that make a stop signal the ordinary end: uvicorn raises it again when it is done."""
+def run_until_told(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Run until SIGTERM or SIGINT; uvicorn raises the signal again when it is done, and the handlers here take it."""
     previous = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
     try:
         server.run(sockets=[listening])
@@ -148,12 +69,3 @@ def _run(server: uvicorn.Server, listening: socket.socket) -> None:
         for number, handler in previous.items():
             signal.signal(number, handler)
         listening.close()
-
-
-def _raise_failure(shelf: Shelf | None) -> None:
-    if shelf is None or shelf.state == "ready":
-        return
-    for slot in shelf.slots:
-        if slot.error is not None:
-            raise slot.error
-    raise ServiceUnavailableError(UNEXPECTED)

@@ -69,19 +69,14 @@ class ModelSlot:
             raise not_ready()
         return model
 
-    def may_mean(self, asked: Asked) -> bool:
-        """Tell whether the request may mean this slot: what it serves, or, while that is unknown, may come to serve."""
-        names: ServedModel | RegistrySource
-        if self._model is not None:
-            names = self._model
-            version = self._model.version
-        elif isinstance(self.source, RegistrySource):
-            names = self.source
-            version = self.source.version or asked.version
-        else:
+    def may_come_to_mean(self, asked: Asked) -> bool:
+        """Tell whether an empty slot, once it is filled, may be what a request names."""
+        if not isinstance(self.source, RegistrySource):
             return True
-        pairs = ((asked.model, names.name), (asked.version, version), (asked.alias, names.alias))
-        return all(wanted is None or wanted == there for wanted, there in pairs)
+        source = self.source
+        pairs = ((asked.model, source.name), (asked.alias, source.alias), (asked.version, source.version))
+        known = pairs if source.version else pairs[:2]
+        return all(wanted is None or wanted == there for wanted, there in known)
 
     def fill(self, on_served: OnServed) -> None:
         """Load the model; a failure is kept as the reason. `on_served` is told before the model answers."""
@@ -116,7 +111,7 @@ class ModelSlot:
             return None
         except Exception as error:  # noqa: BLE001 - whatever an artefact provokes, the version before it keeps serving
             frames = "".join(traceback.format_tb(error.__traceback__))
-            LOGGER.error("loading %s ended unexpectedly (%s)\n%s", self.source.address, type(error).__name__, frames)
+            LOGGER.error("loading_failed", address=self.source.address, kind=type(error).__name__, frames=frames)
             self._note_failure(BundleError(UNEXPECTED), version)
             return None
         return self._swap(model, version, was_warm, time.perf_counter() - start)
@@ -131,11 +126,14 @@ class ModelSlot:
         return self.source.named_version() if isinstance(self.source, RegistrySource) else None
 
     def _is_due(self, version: RegisteredVersion | None, again: bool) -> bool:
-        self._end_trouble()
         if self._model is not None and version == self._version:
+            self._end_trouble()
             self.refused = self._refused_version = self.error = None
             return False
-        return again or self.refused is None or version != self._refused_version
+        if self.refused is None or version != self._refused_version or again:
+            return True
+        self._end_trouble()
+        return False
 
     def _load(self, version: RegisteredVersion | None) -> tuple[ServedModel, bool]:
         """Return the model and whether it was in memory already."""
@@ -146,33 +144,33 @@ class ModelSlot:
         self._kept.note(version, model)
         return model, known is not None
 
-    def _swap(
-        self, model: ServedModel, version: RegisteredVersion | None, was_warm: bool, seconds: float
-    ) -> SwapFacts:
+    def _swap(self, model: ServedModel, version: RegisteredVersion | None, was_warm: bool, seconds: float) -> SwapFacts:
         before = self._model
         self._model = model
+        self._end_trouble()
         self._version, self.seconds = version, seconds
         self.refused = self._refused_version = self.error = None
         if before is not None:
             self._kept.keep(before)
         number = before.version if before is not None else None
-        LOGGER.info("%s: %s answers from now on (before: version %s)", self.source.address, model.label, number)
+        LOGGER.info("swap", address=self.source.address, before=number, after=model.version, seconds=round(seconds, 3))
         return SwapFacts(self.source.address, model.name, number, model.version, seconds, was_warm, time.time())
 
     def _note_failure(self, error: FairMindError, version: RegisteredVersion | None) -> None:
         self.error = error
         if isinstance(error, BundleError):
             number = version.number if version else None
+            self._end_trouble()
             self.refused, self._refused_version = Refused(number, str(error), time.time()), version
-            LOGGER.warning("%s: version %s is refused: %s", self.source.address, number, error)
+            LOGGER.warning("version_refused", address=self.source.address, version=number, reason=str(error))
         elif self.trouble is None or self.trouble.reason != str(error):
             since = self.trouble.since if self.trouble else time.time()
             self.trouble = Trouble(since, str(error))
-            LOGGER.warning("%s: what to serve cannot be had: %s", self.source.address, error)
+            LOGGER.warning("version_unknown", address=self.source.address, reason=str(error))
 
     def _end_trouble(self) -> None:
         if self.trouble is not None:
-            LOGGER.info("%s: the registry answers again", self.source.address)
+            LOGGER.info("version_known_again", address=self.source.address)
             self.trouble = None
 
 

@@ -114,8 +114,12 @@ class RegistrySource:
         ServiceUnavailableError
             The files cannot be had.
         """
+        address = f"{SCHEME}{self.name}/{version.number}"
         with registry_versions.downloaded_bundle(version) as folder:
-            checked = checked_bundle(folder, self.policy, self.address)
+            try:
+                checked = checked_bundle(folder, self.policy, self.address)
+            except BundleError as error:
+                raise BundleError(str(error).replace(str(folder), address)) from error
         missing = None if version.evidence else f"the version has no tag {EVIDENCE_TAG}"
         return ServedModel(
             name=self.name,
@@ -126,7 +130,7 @@ class RegistrySource:
             bundle_digest=checked.digest,
             bundle=checked.bundle,
             scorer=checked.scorer,
-            address=f"{SCHEME}{self.name}/{version.number}",
+            address=address,
             warm_up=checked.warm_up,
         )
 

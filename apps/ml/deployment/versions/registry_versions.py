@@ -32,7 +32,7 @@ BUNDLE_IN_MODEL = "artifacts/bundle"
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """One version of the registry. `evidence` is the digest in its tag, or None; `created` is in milliseconds since 1970.
+    """One version of the registry. `evidence`: the digest in its tag, or None; `created`: milliseconds since 1970.
 
     Two are equal where the registry holds one thing: a model that was deleted and registered anew has other versions.
     """
@@ -57,9 +57,7 @@ def find_version(name: str, version: str | None, alias: str | None) -> Registere
     client = _client(f"model '{name}' with {wanted}")
     with _registry_failures(_absent(name, wanted)):
         found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
-    return RegisteredVersion(
-        name, str(found.version), found.tags.get(EVIDENCE_TAG), int(found.creation_timestamp or 0)
-    )
+    return RegisteredVersion(name, str(found.version), found.tags.get(EVIDENCE_TAG), int(found.creation_timestamp or 0))
 
 
 @contextmanager

@@ -25,6 +25,12 @@ class ServingPolicy:
     allow_sensitive: bool = False
     allow_chance: bool = False
 
+    @property
+    def names(self) -> list[str]:
+        """What is allowed, by the names that :func:`serving_policy` takes."""
+        allowed = ((SENSITIVE, self.allow_sensitive), (CHANCE, self.allow_chance))
+        return [name for name, is_allowed in allowed if is_allowed]
+
     def require_permitted(self, info: BundleInfo, address: str) -> None:
         """Refuse a model that this policy forbids.
 

@@ -69,12 +69,14 @@ class Shelf:
         """
         if asked.model is None and asked.version is None and asked.alias is None:
             return Chosen(asked, self.slots[0].served())
-        meant = [slot for slot in self.slots if slot.may_mean(asked)]
-        for slot in meant:
+        is_loading = False
+        for slot in self.slots:
             model = slot.model
-            if model is not None:
+            if model is None:
+                is_loading = is_loading or slot.may_come_to_mean(asked)
+            elif _is_meant(asked, model):
                 return Chosen(asked, model)
-        if meant:
+        if is_loading:
             raise not_ready()
         message = "The request asks for a model, version or alias that is not served here. See /v1/models."
         raise RefusalError(HTTPStatus.NOT_FOUND, "not_served", message)
@@ -101,3 +103,8 @@ class Shelf:
                     slot.fill(self._on_served)
         finally:
             on_finished(self)
+
+
+def _is_meant(asked: Asked, model: ServedModel) -> bool:
+    pairs = ((asked.model, model.name), (asked.version, model.version), (asked.alias, model.alias))
+    return all(wanted is None or wanted == there for wanted, there in pairs)

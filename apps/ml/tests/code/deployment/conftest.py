@@ -14,9 +14,10 @@ import pytest
 import uvicorn
 
 from apps.ml.data.processed import ColumnSchema, ProcessedSchema
-from apps.ml.deployment.server.application import Application, Options
-from apps.ml.deployment.server.http_server import listen
 from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.http_server import listen
+from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource, ModelSource
 from apps.ml.features.specification import feature_specification
 from apps.ml.features.transformer import FeatureTransformer
@@ -110,10 +111,12 @@ def as_instances(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def running(source: ModelSource, limits: Limits | None = None) -> Iterator[httpx.Client]:
+def running(
+    source: ModelSource, limits: Limits | None = None, options: Options | None = None
+) -> Iterator[httpx.Client]:
     """Run a real server on a free port in a thread and yield a client of it."""
     listening = listen("127.0.0.1", 0)
-    application = Application([source], Options(limits=limits or Limits()))
+    application = Application([source], options or Options(limits=limits or Limits()))
     configuration = uvicorn.Config(application, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

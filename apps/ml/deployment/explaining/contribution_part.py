@@ -1,0 +1,83 @@
+"""Contributions to the scores of single rows: those of the evidence, from tables where the version has tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.ml.deployment.explaining.leaf_contributions import LeafContributions
+from apps.ml.deployment.explaining.row_explanation import CONTRIBUTIONS, RowExplanation
+from apps.ml.evaluation.explanations.contributions.exact import Output
+from apps.ml.evaluation.explanations.contributions.shap_values import Contributions, checked, contributions_of
+from apps.ml.evaluation.explanations.scored_model import FloatArray
+from apps.ml.models.bundle import ModelBundle
+
+Patterns = Sequence[npt.NDArray[np.intp]]
+
+
+class ContributionPart(Protocol):
+    """Explains scores; every row's contributions are checked against the score that was answered."""
+
+    def contributions(self, X: FloatArray, patterns: Patterns, scores: FloatArray) -> list[Contributions]:
+        """Return the contributions of each encoded row [n, k] with these patterns of leaves that was scored so."""
+
+
+@dataclass(frozen=True)
+class TableContributions:
+    """Contributions from the tables of trees. `columns`: source columns; `position` [k]: that of each feature."""
+
+    tables: LeafContributions
+    method: str
+    output: Output
+    columns: tuple[str, ...]
+    position: npt.NDArray[np.intp]
+
+    def contributions(self, X: FloatArray, patterns: Patterns, scores: FloatArray) -> list[Contributions]:  # noqa: ARG002
+        """See :class:`ContributionPart`."""
+        return [self._of_row(one, score) for one, score in zip(patterns, scores.reshape(-1, 1), strict=True)]
+
+    def _of_row(self, patterns: npt.NDArray[np.intp], score: FloatArray) -> Contributions:
+        values = np.bincount(self.position, self.tables.of_row(patterns), len(self.columns)).astype(
+            np.float64, copy=False
+        )
+        base = np.array([self.tables.leaves.base])
+        return checked(Contributions(self.method, self.output, self.columns, values[None], base), score)
+
+
+@dataclass(frozen=True)
+class OwnContributions:
+    """Contributions by the method that the evidence has for this estimator. `background`: float64 [m, k]."""
+
+    bundle: ModelBundle
+    background: FloatArray
+    seed: int
+
+    def contributions(self, X: FloatArray, patterns: Patterns, scores: FloatArray) -> list[Contributions]:  # noqa: ARG002
+        """See :class:`ContributionPart`."""
+        sources = self.bundle.info.feature_sources
+        together = replace(contributions_of(self.bundle, X, self.background, sources, self.seed), undefined=None)
+        return [
+            checked(replace(together, values=together.values[row : row + 1], base=together.base[row : row + 1]), score)
+            for row, score in enumerate(scores.reshape(-1, 1))
+        ]
+
+
+def table_contributions(bundle: ModelBundle, tables: LeafContributions) -> TableContributions:
+    """Put the tables of a bundle's trees together with the names of its columns."""
+    sources, estimator = bundle.info.feature_sources, bundle.estimator
+    columns = tuple(dict.fromkeys(sources))
+    position = np.array([columns.index(source) for source in sources[: tables.features]], dtype=np.intp)
+    return TableContributions(tables, estimator.contributions_method, estimator.contributions_output, columns, position)
+
+
+def fill_in_contributions(row: RowExplanation, found: Contributions) -> None:
+    """Write the contributions of one row into its explanation, or why they are undefined."""
+    row.output, row.method, row.sampling_error = found.output, found.method, found.sampling_error
+    if found.undefined is not None:
+        row.undefined[CONTRIBUTIONS] = found.undefined
+        return
+    row.base = float(found.base[0])
+    listed = zip(found.columns, found.values[0].tolist(), strict=True)
+    row.contributions = dict(sorted(listed, key=lambda item: -abs(item[1])))

@@ -1,0 +1,86 @@
+"""The keeper's process: `python -m apps.ml.deployment.server.keeper STATE` moves journals into the database.
+
+One keeper works per folder of state; a second one waits until the first has ended. It ends when it is told (SIGTERM) or
+when the server that started it is gone, and before that writes down whatever the journals hold.
+"""
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.ml.deployment.observation.logs import configure_logs
+from apps.ml.deployment.server.served_entries import ServedEntries
+from apps.ml.deployment.traffic.plan import traffic_plan
+from apps.ml.deployment.traffic.shadowing import OnAnswers, shadowing
+from apps.ml.deployment.versions.serving_policy import serving_policy
+from apps.ml.deployment.versions.watch import NUDGE_FILE, refresh_seconds
+from apps.ml.prediction_log.database import open_database
+from apps.ml.prediction_log.journal import Journal
+from apps.ml.prediction_log.state_folder import journal_root
+from apps.ml.prediction_log.writer import LogWriter
+
+LOOK_SECONDS = 0.5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until told to end."""
+    options = _options(arguments)
+    configure_logs()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if options.drain:
+        stop.set()
+    elif options.parent is not None:
+        threading.Thread(target=_follow, args=(options.parent, stop), name="parent-watch", daemon=True).start()
+    with _shadows(options) as on_answers:
+        _writer(options, on_answers).run(stop)
+    if on_answers is not None:
+        # What shadows gave while the writer ended is in the keeper's own journal.
+        _writer(options, None).run(stop)
+
+
+def _writer(options: argparse.Namespace, on_answers: OnAnswers | None) -> LogWriter:
+    return LogWriter(open_database(create=True), journal_root(options.state), on_answers=on_answers)
+
+
+@contextmanager
+def _shadows(options: argparse.Namespace) -> Iterator[OnAnswers | None]:
+    """Score the shadows of the plan, if it has any; what they give goes into a journal of the keeper."""
+    plan = traffic_plan(options.traffic)
+    if plan is None or not plan.shadows:
+        yield None
+        return
+    journal = Journal(journal_root(options.state) / f"shadows-{os.getpid()}")
+    policy, nudge_file = serving_policy(options.allow), options.state / NUDGE_FILE
+    try:
+        served = ServedEntries(journal)
+        with shadowing(plan, policy, journal.append, served, refresh_seconds(), nudge_file) as on_answers:
+            yield on_answers
+    finally:
+        journal.close()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="keeper", description="Move journals into the prediction log's database.")
+    parser.add_argument("state", type=Path, help="folder of the server's state")
+    parser.add_argument("--parent", type=int, help="end when this process is gone")
+    parser.add_argument("--drain", action="store_true", help="write what the journals hold, and end")
+    parser.add_argument("--traffic", type=Path, help="plan whose shadows are scored")
+    parser.add_argument("--allow", action="append", help="what decisions of shadows may depend on")
+    return parser.parse_args(arguments)
+
+
+def _follow(parent: int, stop: threading.Event) -> None:
+    """End when the parent is gone: orphans are handed to another process."""
+    while not stop.wait(LOOK_SECONDS):
+        if os.getppid() != parent:
+            stop.set()
+
+
+if __name__ == "__main__":
+    main()

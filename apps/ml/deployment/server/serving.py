@@ -1,0 +1,99 @@
+"""`fairmind serve`: the socket, the keeper, one or more processes that serve, and their end in the right order."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from apps.ml.deployment.observation.logs import configure_logs
+from apps.ml.deployment.server.announcements import Announcements, LoadingEnd
+from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.background import COUNTS_FOLDER, DRAIN_FILE
+from apps.ml.deployment.server.http_server import address_of, http_server, listen, run_until_told
+from apps.ml.deployment.server.keeper_process import KeeperProcess
+from apps.ml.deployment.server.process_options import process_options
+from apps.ml.deployment.server.settings import ServingSettings
+from apps.ml.deployment.server.workers import Workers
+
+
+def run_server(settings: ServingSettings) -> int:
+    """Serve until SIGTERM or SIGINT; finish the requests that have begun, write down what is left, return 0.
+
+    With several workers the exit code of the first that could not serve is returned.
+
+    Raises
+    ------
+    BadInputError
+        The address cannot be listened on, or a setting holds what it cannot mean.
+    FairMindError
+        A model cannot be loaded; see :meth:`ModelSource.load`.
+    """
+    configure_logs()
+    sources = settings.sources()
+    listening = listen(settings.host, settings.port)
+    address = address_of(listening)
+    announcements = Announcements(settings.as_json)
+    loading = ", ".join(source.address for source in sources)
+    announcements.say("listening", f"Loading {loading}; {address}/readyz tells how far it is", address=address)
+    _prepare(settings)
+    with _keeper(settings):
+        if settings.workers == 1:
+            _serve(settings, listening, announcements)
+            return 0
+        return Workers(settings.workers, lambda number: _work(settings, listening, announcements, number)).run()
+
+
+def _serve(settings: ServingSettings, listening: socket.socket, announcements: Announcements) -> None:
+    """Serve in this process."""
+    options = process_options(settings)
+    loading_end = LoadingEnd(announcements, address_of(listening))
+    try:
+        application = Application(settings.sources(), options, loading_end)
+        server = http_server(application)
+        loading_end.server = server
+        if settings.workers > 1:
+            # One of several takes no connection that another could answer before it can answer itself.
+            application.load()
+            loading_end.raise_failure()
+        run_until_told(server, listening)
+    finally:
+        close = getattr(options.log, "close", None)
+        if close is not None:
+            close()
+    loading_end.raise_failure()
+
+
+def _work(settings: ServingSettings, listening: socket.socket, announcements: Announcements, number: int) -> None:
+    """Serve as one of several processes; only the first announces what is served."""
+    quiet = replace(announcements, is_silent=number > 0)
+    _serve(settings, listening, quiet)
+
+
+def _prepare(settings: ServingSettings) -> None:
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.rmtree(settings.state / COUNTS_FOLDER, ignore_errors=True)
+    (settings.state / DRAIN_FILE).unlink(missing_ok=True)
+
+
+@contextmanager
+def _keeper(settings: ServingSettings) -> Iterator[None]:
+    """Keep the prediction log while the servers run, and until it holds everything that they answered."""
+    if not settings.log:
+        yield
+        return
+    keeper = KeeperProcess(settings.state, _keeper_arguments(settings))
+    try:
+        yield
+    finally:
+        keeper.stop()
+
+
+def _keeper_arguments(settings: ServingSettings) -> list[str]:
+    arguments = ["--parent", str(os.getpid())]
+    if settings.traffic is not None:
+        arguments += ["--traffic", str(settings.traffic)]
+    for name in settings.policy.names:
+        arguments += ["--allow", name]
+    return arguments
