@@ -78,6 +78,9 @@ benchmark: $(READY) ## Time what users would pick instead, paired in one run
 	python -m tests.benchmark.pipeline_against_script
 	python -m tests.benchmark.fairness_fronts
 	python -m tests.benchmark.hyperband_against_random
+	python -m tests.benchmark.scorers
+	python -m tests.benchmark.serving
+	python -m tests.benchmark.serving.memory
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11

@@ -6,14 +6,13 @@ its models are loaded and checked.
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.keeper_process import KeeperProcess
+from apps.ml.deployment.server.keeper_process import KeeperProcess, keeper_arguments
 from apps.ml.deployment.server.process_options import process_options
 from apps.ml.deployment.server.settings import ServingSettings, serving_settings
 from apps.ml.deployment.versions.shelf import Shelf
@@ -44,8 +43,7 @@ class Replica:
         self._loaded = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.application = replica_application(settings, self._note_loaded)
-        arguments = ["--parent", str(os.getpid())]
-        self._keeper = KeeperProcess(settings.state, arguments) if settings.log else None
+        self._keeper = KeeperProcess(settings.state, keeper_arguments(settings)) if settings.log else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or run the lifespan."""

@@ -1,5 +1,6 @@
 """From entries of a journal to rows of the tables."""
 
+import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -122,6 +123,8 @@ def _add_call(entry: AnswerEntry, layout: Layout, batch: Batch) -> None:
 
 
 def _outcome(entry: OutcomeEntry) -> Row:
+    if not math.isfinite(entry.label):
+        raise ValueError("a label is no number")
     call, row = call_and_row(entry.prediction)
     return {
         "call": call,

@@ -1,18 +1,18 @@
 """Tombstones: what was erased stays erased, also where its entry was still in a journal.
 
 The erasure of a subject holds for answers that were given before it; who comes back later is a new matter. The erasure
-of a prediction holds for ever. Labels of what is erased are erased with it.
+of a prediction holds whenever it was answered. Labels of what is erased are erased with it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, delete, exists, select
 
 from apps.ml.prediction_log.batches import Batch, Row
 from apps.ml.prediction_log.shadows import answered_call
-from apps.ml.prediction_log.tables import calls, erasures
+from apps.ml.prediction_log.tables import calls, erasures, outcomes
 
 SUBJECT = "subject"
 PREDICTION = "prediction"
@@ -35,6 +35,8 @@ def remove_erased(connection: Connection, batch: Batch) -> None:
     for call in batch.calls:
         _empty_erased(call, subjects, rows.get(answered[call["call"]], {}))
     gone = {row["call"] for row in batch.calls if row["erased_at"] is not None}
+    for some in in_parts(gone):  # labels can be quicker than the answer
+        connection.execute(delete(outcomes).where(outcomes.c.call.in_(some)))
     batch.sensitive = [row for row in batch.sensitive if row["call"] not in gone]
     for value in batch.sensitive:
         for row in rows.get(answered[value["call"]], {}):

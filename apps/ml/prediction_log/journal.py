@@ -1,26 +1,23 @@
 """The journal (see the package): written before an answer is sent, read by the writer."""
 
-import errno
 import os
 import threading
 import time
 from pathlib import Path
 from zlib import crc32
 
-from apps.ml.errors import BadInputError, FairMindError
+from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.entries import Entry, encoded
 from apps.ml.prediction_log.identifiers import new_call
+from apps.ml.prediction_log.journal_folder import own_folder, require_below_bound, why_no_room
 from apps.ml.prediction_log.segments import (
     ALIGNMENT,
     ENTRY_BYTES,
-    FOLDER_MODE,
     HEADER_BYTES,
-    LOCK_SUFFIX,
     SPARE_SUFFIX,
     USED_AT,
     Segment,
     entry_end,
-    hold_lock,
     make_segment,
     put_long,
     put_word,
@@ -87,8 +84,9 @@ class Journal:
         self._segment_seconds = segment_seconds
         self._late_seconds = late_seconds
         self._status_file = folder.parent.parent / STATUS_FILE
-        self._owned = _owned(folder, self.name)
+        self._owned = own_folder(folder, self.name)
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._segment: Segment | None = None
         self._position = self._end = 0
         self._number = 0
@@ -169,7 +167,7 @@ class Journal:
             segment.begin(segment_path(self.folder, self.name, self._number), self._number)
         except OSError as error:  # somebody removed the files; the next try makes new ones
             segment.close()
-            raise LogFullError(_no_room(error, self._journal_bytes)) from error
+            raise LogFullError(why_no_room(error, self._journal_bytes)) from error
         self._segment, self._position, self._end = segment, HEADER_BYTES, segment.size
         self._begun = time.monotonic()
         self._first_entry = self._first_entry or self._begun
@@ -184,22 +182,23 @@ class Journal:
 
     def _next_segment(self, needed: int) -> Segment:
         """Return the spare; where it is not ready or too small, make one here, but not again and again."""
-        if self._spare is not None and needed <= self._spare.size:
-            spare, self._spare = self._spare, None
-            return spare
-        if time.monotonic() < self._next_try and self._no_room is not None:
+        if self._spare is None and self._no_room is not None and time.monotonic() < self._next_try:
             raise LogFullError(self._no_room)
-        return self._made(max(needed, self._segment_bytes), "now")
+        with self._making:  # a spare that is being made is worth waiting for
+            if self._spare is not None and needed <= self._spare.size:
+                spare, self._spare = self._spare, None
+                return spare
+            return self._made(max(needed, self._segment_bytes), "now")
 
     def _made(self, size: int, when: str) -> Segment:
         """Make a segment; remember why there is no room where there is none, and forget it where there is."""
         try:
             self._restore_folder()
-            self._require_below_bound(size)
+            require_below_bound(self.folder, size, self._journal_bytes)
             segment = make_segment(self.folder / f"{self.name}-{when}{SPARE_SUFFIX}", size)
         except OSError as error:
             self._next_try = time.monotonic() + RETRY_SECONDS
-            self._no_room = _no_room(error, self._journal_bytes)
+            self._no_room = why_no_room(error, self._journal_bytes)
             raise LogFullError(self._no_room) from error
         self._no_room = None
         return segment
@@ -208,13 +207,7 @@ class Journal:
         """Where somebody removed the folder, make it again: without the lock a reader would take us for dead."""
         if os.fstat(self._owned).st_nlink == 0:
             os.close(self._owned)
-            self._owned = _owned(self.folder, self.name)
-
-    def _require_below_bound(self, size: int) -> None:
-        with os.scandir(self.folder) as files:
-            taken = sum(_size(file) for file in files)
-        if taken + size > self._journal_bytes:
-            raise OSError(errno.EDQUOT, "the journal reached its bound")
+            self._owned = own_folder(self.folder, self.name)
 
     def _prepare_ahead(self) -> None:
         """Keep one segment ready, so that no append waits for a file; runs in a thread of its own."""
@@ -229,12 +222,12 @@ class Journal:
                 self._no_room = None
 
     def _make_spare(self) -> None:
-        try:
-            spare = self._made(self._segment_bytes, "next")
-        except LogFullError:
-            return
-        touch_pages(spare)
-        with self._lock:
+        with self._making:
+            try:
+                spare = self._made(self._segment_bytes, "next")
+            except LogFullError:
+                return
+            touch_pages(spare)
             self._spare = spare
 
     def _close_retired(self) -> None:
@@ -253,31 +246,3 @@ class Journal:
 
     def _is_old(self) -> bool:
         return time.monotonic() - self._begun > self._segment_seconds
-
-
-def _owned(folder: Path, name: str) -> int:
-    try:
-        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        return hold_lock(folder / f"{name}{LOCK_SUFFIX}")
-    except OSError as error:
-        raise BadInputError(
-            f"The folder {folder} of the prediction log cannot be written ({error.strerror}). Make it writable, or set "
-            "FAIRMIND_STATE_DIR to another folder."
-        ) from error
-
-
-def _size(file: os.DirEntry[str]) -> int:
-    """Size of a file that the writer may be removing right now."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _no_room(error: OSError, bound: int) -> str:
-    if error.errno == errno.EDQUOT:
-        return (
-            f"The journal of the prediction log reached its bound of {bound} bytes: the database does not take entries "
-            "as fast as they come. Bring the database back, or raise the bound."
-        )
-    return f"The prediction log has no room ({error.strerror}). Free disk space; answers go on by themselves then."

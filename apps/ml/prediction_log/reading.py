@@ -24,7 +24,9 @@ def logged_versions(engine: Engine, wanted: Wanted = Wanted()) -> list[LoggedVer
     named = (("model", wanted.model), ("version", wanted.version), ("bundle", wanted.bundle))
     where = [versions.c[name] == value for name, value in named if value is not None]
     with engine.connect() as connection:
-        rows = connection.execute(select(versions).where(*where).order_by(versions.c.first_served_at)).all()
+        rows = connection.execute(
+            select(versions).where(*where).order_by(versions.c.first_served_at, versions.c.bundle)
+        ).all()
     return [_version(row) for row in rows]
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from apps.ml.prediction_log.journal_reader import JournalFormatError, JournalReader, Position, journals
+from apps.ml.prediction_log.journal_reader import JournalReader, journals
+from apps.ml.prediction_log.segment_reader import JournalFormatError, Position
 from apps.ml.prediction_log.writer_status import WriterStatus, write_status
 
 TELL_SECONDS = 0.5
-SYNC_SECONDS = 1.0
+SYNC_SECONDS = 0.5
 
 
 class Telling:

@@ -15,6 +15,8 @@ def description(model: ServedModel) -> ModelDescription:
         alias=model.alias,
         evidence=model.evidence,
         evidence_missing=model.evidence_missing,
+        scorer=model.scorer.name,
+        scorers_refused=dict(model.scorer.refused),
         bundle=model.bundle_digest,
         title=info.title,
         estimator=info.estimator,

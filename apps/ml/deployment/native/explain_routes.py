@@ -1,4 +1,4 @@
-"""`POST /v1/explain`: predictions with their explanations, and the same explanations for other routes."""
+"""`POST /v1/explain`: predictions with their explanations."""
 
 import math
 import time
@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import pandas as pd
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field, ValidationError
@@ -15,14 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from apps.ml.deployment.answering.desk import Answered, Desk
-from apps.ml.deployment.explaining.preparation import explainer_of
+from apps.ml.deployment.explaining.explained import explained, explained_rows, require_explainable
 from apps.ml.deployment.explaining.row_explanation import Wanted
-from apps.ml.deployment.explaining.shapes import ExplanationShape
+from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.prediction import ThoroughAnswers
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT, envelope_misfits
 from apps.ml.deployment.native.routes import JSON, REFUSALS, caller_of
-from apps.ml.deployment.native.schemas import Prediction
 from apps.ml.deployment.observation.tracing import STAGES
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.requests.error_shape import Shape
@@ -30,9 +28,18 @@ from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.requests.request_body import parse_json, read_body
 from apps.ml.deployment.scorers.scorer import Value
-from apps.ml.deployment.versions.served_model import ServedModel
+from apps.ml.deployment.versions.chosen import Chosen
 from apps.ml.errors import FairMindError
 from apps.ml.models.bundle import Answers
+
+__all__ = [
+    "ExplainedAnswers",
+    "ExplanationAnswer",
+    "explain_routes",
+    "explained",
+    "explained_rows",
+    "require_explainable",
+]
 
 ROUTE = "explain"
 INSTANCE = "#/components/schemas/Instance"
@@ -63,21 +70,6 @@ class ExplanationRequest(Shape):
         return Wanted(self.contributions, self.reasons, self.counterfactual)
 
 
-class ExplainedPrediction(Prediction):
-    """A prediction with its explanation."""
-
-    explanation: ExplanationShape
-
-
-class ExplanationAnswer(Shape):
-    """The predictions in the order of the rows; the other fields are those of a prediction's answer."""
-
-    model: str
-    version: str | None
-    evidence: str | None = Field(description="Digest of the evidence that was measured for this version.")
-    predictions: list[ExplainedPrediction]
-
-
 class ExplainedAnswers:
     """Answers JSON bodies of explanations. Runs in a worker thread."""
 
@@ -104,21 +96,33 @@ class ExplainedAnswers:
         if request is None or request.subject is not None:
             return None
         require_explainable(chosen.model, len(request.rows), Wanted())
-        answered = self._desk.answer_rows(chosen, request.rows, body)
-        start = time.perf_counter()
-        explanations = explained_rows(chosen.model, request.rows, _answers(answered))
-        return self._written(answered, explanations, start)
+        return self._of_rows(chosen, request.rows, body, Wanted())
 
     def _whatever(self, body: bytes, caller: Caller) -> bytes:
         request = _request_of(parse_json(body))
         version = None if request.version is None else str(request.version)
         chosen = self._desk.choose(Asked(caller, ROUTE, request.model, version, request.alias, request.subject))
         require_explainable(chosen.model, len(request.instances), request.wanted)
+        rows = self._rows_that_fit(chosen, request.instances)
+        if rows is not None:
+            return self._of_rows(chosen, rows, body, request.wanted)
         frame = self._thorough.frame(request.instances, chosen.model)
         answered = self._desk.answer_frame(chosen, frame)
         start = time.perf_counter()
-        explanations = explained(chosen.model, frame, _answers(answered), request.wanted)
-        return self._written(answered, explanations, start)
+        return self._written(answered, explained(chosen.model, frame, _answers(answered), request.wanted), start)
+
+    def _of_rows(self, chosen: Chosen, rows: Sequence[Sequence[Value]], body: bytes, what: Wanted) -> bytes:
+        answered = self._desk.answer_rows(chosen, rows, body)
+        start = time.perf_counter()
+        return self._written(answered, explained_rows(chosen.model, rows, _answers(answered), what), start)
+
+    def _rows_that_fit(self, chosen: Chosen, instances: list[Any]) -> list[tuple[Value, ...]] | None:
+        """Return the values of instances that fit plainly; None where only a frame can tell whether they do."""
+        try:
+            plain = self._prepared.of(chosen.model).decoder.decode(_ENCODER.encode({"instances": instances}))
+        except (OverflowError, RecursionError, msgspec.MsgspecError):
+            return None
+        return None if plain is None else plain.rows
 
     def _written(self, answered: Answered, explanations: list[dict[str, Any]], start: float) -> bytes:
         model, seconds, stages = answered.model, time.perf_counter() - start, STAGES.get()
@@ -157,46 +161,6 @@ def request_schema() -> dict[str, Any]:
     schema = ExplanationRequest.model_json_schema()
     schema["properties"]["instances"]["items"] = {"$ref": INSTANCE}
     return schema
-
-
-def explained(
-    model: ServedModel,
-    frame: pd.DataFrame,
-    answers: Answers,
-    what: Wanted = Wanted(),  # noqa: B008 (frozen)
-) -> list[dict[str, Any]]:
-    """Explain answers to the rows of a typed frame, one JSON-ready :class:`ExplanationShape` per row.
-
-    Ask :func:`require_explainable` first: nothing is refused here.
-    """
-    return [one.to_dict() for one in explainer_of(model).explain_frame(frame, answers, what)]
-
-
-def explained_rows(
-    model: ServedModel,
-    rows: Sequence[Sequence[Value]],
-    answers: Answers,
-    what: Wanted = Wanted(),  # noqa: B008
-) -> list[dict[str, Any]]:
-    """Explain answers to rows of values that fit the columns, as :func:`explained`."""
-    return [one.to_dict() for one in explainer_of(model).explain_rows(rows, answers, what)]
-
-
-def require_explainable(model: ServedModel, rows: int, what: Wanted) -> None:
-    """Refuse more rows than one call may have explained: 413, and 422 for counterfactuals."""
-    explainer = explainer_of(model)
-    if rows > explainer.most_rows:
-        message = (
-            f"The request holds {rows} rows; at most {explainer.most_rows} of this version are explained in one call. "
-            "Send several requests."
-        )
-        raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_instances", message)
-    if what.counterfactual and rows > explainer.most_ways:
-        message = (
-            f"The request asks for counterfactuals of {rows} rows; at most {explainer.most_ways} of this version are "
-            "searched for in one call. Send several requests."
-        )
-        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "too_many_counterfactuals", message)
 
 
 def _request_of(document: Any) -> ExplanationRequest:

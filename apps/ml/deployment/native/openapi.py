@@ -9,20 +9,35 @@ from pydantic.json_schema import models_json_schema
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.native.request_schema import Envelope, example_row, row_model
+from apps.ml.deployment.tables.table_bodies import READERS
 
 REFERENCES = "#/components/schemas/{model}"
 PREDICT = "/v1/predict"
+TABLE = {"schema": {"type": "string", "format": "binary"}}
+FRAMEWORK_SHAPES = ("HTTPValidationError", "ValidationError")
+"""FastAPI tells of a 422 in these shapes wherever a path has a parameter; no route here answers so."""
 
 
 def openapi_document(app: FastAPI, columns: Sequence[ColumnSchema] | None) -> dict[str, Any]:
     """Return the document for a model with these columns; None (no model yet): rows are objects of any kind."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes, description=_about(columns))
     document["components"]["schemas"].update(_request_schemas(columns))
-    document["paths"][PREDICT]["post"]["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": REFERENCES.format(model="PredictionRequest")}}},
-    }
+    rows = {"application/json": {"schema": {"$ref": REFERENCES.format(model="PredictionRequest")}}}
+    tables = dict.fromkeys(READERS, TABLE)
+    document["paths"][PREDICT]["post"]["requestBody"] = {"required": True, "content": {**rows, **tables}}
+    _leave_out_framework_shapes(document)
     return document
+
+
+def _leave_out_framework_shapes(document: dict[str, Any]) -> None:
+    told = {"$ref": REFERENCES.format(model=FRAMEWORK_SHAPES[0])}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            refused = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+            if refused.get("schema") == told:
+                del operation["responses"]["422"]
+    for shape in FRAMEWORK_SHAPES:
+        document["components"]["schemas"].pop(shape, None)
 
 
 def _about(columns: Sequence[ColumnSchema] | None) -> str:

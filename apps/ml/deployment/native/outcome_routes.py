@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from apps.ml.deployment.answering.call_log import CallLog
 from apps.ml.deployment.native.outcome_reports import LONGEST_SOURCE, outcome_entries
+from apps.ml.deployment.native.routes import TURNED_AWAY
 from apps.ml.deployment.requests.caller import Caller
 from apps.ml.deployment.requests.error_shape import ErrorAnswer, Shape
 from apps.ml.deployment.requests.limits import Limits
@@ -26,12 +27,13 @@ INLINE_BYTES = 8_000
 """Bodies up to this size are taken where they arrive: handing them to a thread costs more."""
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    **TURNED_AWAY,
     400: {"model": ErrorAnswer, "description": "Empty body or invalid JSON"},
     408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
     413: {"model": ErrorAnswer, "description": "Body too large or too many outcomes"},
     415: {"model": ErrorAnswer, "description": "Content type other than application/json or JSON lines"},
     422: {"model": ErrorAnswer, "description": "Outcomes that cannot be taken; none of the report was"},
-    503: {"model": ErrorAnswer, "description": "The prediction log has no room"},
+    503: {"model": ErrorAnswer, "description": "The prediction log has no room, or too much is asked at once"},
 }
 
 

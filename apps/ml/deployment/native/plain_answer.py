@@ -2,11 +2,17 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from apps.ml.deployment.answering.desk import Answered
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.identifiers import prediction_ids
+
+_ENCODER = msgspec.json.Encoder()
 
 
 class AnswerWriter:
@@ -29,8 +35,8 @@ class AnswerWriter:
         row = f'{{"id": "{prediction_ids(call, 1)[0]}", "score": {score!r}{self._tails[decision]}]}}'
         return self._head + row.encode()
 
-    def many(self, answered: Answered) -> bytes:
-        """Return the answer to a call of any number of rows."""
+    def many(self, answered: Answered, explanations: Sequence[Mapping[str, Any]] | None = None) -> bytes:
+        """Return the answer to a call of any number of rows, each with its explanation where there are some."""
         scores = answered.scores.tolist()
         if not all(map(math.isfinite, scores)):
             raise _unusable()
@@ -40,7 +46,11 @@ class AnswerWriter:
             f'{{"id": "{name}", "score": {score!r}{tails[decision]}'
             for name, score, decision in zip(answered.ids, scores, decisions, strict=True)
         ]
-        return self._head + ", ".join(rows).encode() + b"]}"
+        if explanations is None:
+            return self._head + ", ".join(rows).encode() + b"]}"
+        pairs = zip(rows, explanations, strict=True)
+        explained = [row[:-1].encode() + b', "explanation": ' + _ENCODER.encode(one) + b"}" for row, one in pairs]
+        return self._head + b", ".join(explained) + b"]}"
 
 
 def _unusable() -> FairMindError:

@@ -8,6 +8,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.explaining.explained import explained, require_explainable
+from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import Envelope, envelope_misfits, row_misfits
 from apps.ml.deployment.requests.caller import Asked, Caller
@@ -17,6 +19,7 @@ from apps.ml.deployment.requests.request_body import parse_json
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.errors import RequestError
 from apps.ml.features.request_frame import frame_from_records
+from apps.ml.models.bundle import Answers
 
 ROUTE = "predict"
 
@@ -33,16 +36,23 @@ class ThoroughAnswers:
         Raises
         ------
         RefusalError
-            400 not JSON, 404 another model is asked for, 413 too many rows, 422 rows that do not fit, 503 no model or
-            no room in the prediction log.
+            400 not JSON, 403 explanations without their scope, 404 another model is asked for, 413 too many rows, 422
+            rows that do not fit, 503 no model or no room in the prediction log.
         """
         envelope = envelope_of(parse_json(body))
         version = None if envelope.version is None else str(envelope.version)
         asked = Asked(caller, ROUTE, envelope.model, version, envelope.alias, envelope.subject)
         chosen = self._desk.choose(asked)
+        if envelope.explain:
+            require_scope(caller, "explain")
+            require_explainable(chosen.model, len(envelope.instances), Wanted())
         frame = self.frame(envelope.instances, chosen.model)
         answered = self._desk.answer_frame(chosen, frame)
-        return self._prepared.of(chosen.model).writer.many(answered)
+        writer = self._prepared.of(chosen.model).writer
+        if not envelope.explain:
+            return writer.many(answered)
+        answers = Answers(answered.scores, answered.decisions)
+        return writer.many(answered, explained(chosen.model, frame, answers))
 
     def frame(self, rows: list[Any], model: ServedModel) -> pd.DataFrame:
         """Return the typed frame of rows; :class:`RefusalError` 413 or 422 names what does not fit."""
@@ -83,3 +93,10 @@ def require_few(rows: int, limits: Limits) -> None:
     if rows > limits.instances:
         message = f"The request holds {rows} rows; at most {limits.instances} are taken. Send several requests."
         raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_instances", message)
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Refuse what the caller's key does not allow (403)."""
+    if scope not in caller.scopes:
+        message = f"The API key lacks the scope `{scope}`. Ask the operator of the server for a key that has it."
+        raise RefusalError(HTTPStatus.FORBIDDEN, "scope_missing", message)

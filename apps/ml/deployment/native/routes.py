@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from apps.ml.deployment.native.descriptions import description
 from apps.ml.deployment.native.docs_page import SECURITY, docs_page
+from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.predict_route import PredictRoute
 from apps.ml.deployment.native.schemas import ModelList, PredictionAnswer
 from apps.ml.deployment.requests.caller import Caller
@@ -29,6 +30,19 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     500: {"model": ErrorAnswer, "description": "The server failed; the message holds the number of the error"},
     503: {"model": ErrorAnswer, "description": "No model is loaded, too much is asked at once, or the log has no room"},
 }
+BUSY = {"model": ErrorAnswer, "description": "Too much is asked at once, or the server is about to end"}
+TURNED_AWAY: dict[int | str, dict[str, Any]] = {**{status: REFUSALS[status] for status in (401, 403, 429)}, 503: BUSY}
+"""How the door refuses, on every path that is not open to everybody."""
+
+NAMED_IN_QUERY = [
+    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": description}
+    for name, description in (
+        ("model", "Of a table: the model that is asked. JSON says it, and the three below, in the body."),
+        ("version", "Of a table: the version that is asked."),
+        ("alias", "Of a table: the alias that is asked."),
+        ("subject", "Of a table: the caller's name for the person or case, of at most 200 characters."),
+    )
+]
 
 
 def native_routes(shelf: Shelf, predict: PredictRoute) -> APIRouter:
@@ -47,16 +61,24 @@ def caller_of(request: Request) -> Caller:
 
 
 def _add_prediction(router: APIRouter, route: PredictRoute) -> None:
-    @router.post("/v1/predict", response_model=PredictionAnswer, responses=REFUSALS, operation_id="predict")
+    answer: Any = PredictionAnswer | ExplanationAnswer
+
+    @router.post(
+        "/v1/predict",
+        response_model=answer,
+        responses=REFUSALS,
+        operation_id="predict",
+        openapi_extra={"parameters": NAMED_IN_QUERY},
+    )
     async def predict(request: Request) -> Response:
-        """Score one row or many. The answers come in the order of the rows."""
+        """Score one row or many. The answers come in the order of the rows, with explanations where `explain` asks."""
         scope = request.scope
         content = await route.handle(dict(scope["headers"]), scope["query_string"], request.receive, caller_of(request))
         return Response(content, media_type=JSON)
 
 
 def _add_models(router: APIRouter, shelf: Shelf) -> None:
-    @router.get("/v1/models", operation_id="models")
+    @router.get("/v1/models", responses=TURNED_AWAY, operation_id="models")
     async def models() -> ModelList:
         """Tell what is served: version, evidence, signature, threshold and what a decision means."""
         return ModelList(models=[description(model) for model in shelf.served()])

@@ -44,12 +44,31 @@ class RowDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         rows = [msgspec.structs.astuple(instance) for instance in request.instances]
+        if len(rows) == 1:
+            fits = self._one_fits(rows[0]) and self._each_key_once_of_one(body, rows[0], request.subject)
+            return PlainRequest(rows, request.subject) if fits else None
         if not rows:
             return None
         columns = list(zip(*rows, strict=True))
         if not self._fit(columns) or not self._each_key_once(body, columns, request.subject):
             return None
         return PlainRequest(rows, request.subject)
+
+    def _one_fits(self, row: tuple[Any, ...]) -> bool:
+        """As :meth:`_fit`, of a single row, for which columns are a detour."""
+        for position in self._whole:
+            value = row[position]
+            if value is not None and not value.is_integer():
+                return False
+        return all(row[position] in TRUTH_VALUES for position in self._truth)
+
+    def _each_key_once_of_one(self, body: bytes, row: tuple[Any, ...], subject: str | None) -> bool:
+        """As :meth:`_each_key_once`, of a single row."""
+        expected = QUOTES_OF_INSTANCES + self._quotes_of_row
+        for position in self._texts:
+            if row[position] is not None:
+                expected += 2
+        return body.count(b'"') == expected + (QUOTES_OF_SUBJECT if subject is not None else 0)
 
     def _fit(self, columns: Sequence[Sequence[Any]]) -> bool:
         """Tell whether whole numbers are whole and truth values 0 or 1; all else was decoded by type."""

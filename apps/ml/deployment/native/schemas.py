@@ -53,6 +53,8 @@ class ModelDescription(Shape):
     alias: str | None
     evidence: str | None
     evidence_missing: str | None = Field(description="Why there is no evidence digest; null where there is one.")
+    scorer: str = Field(description="What computes the answers.")
+    scorers_refused: dict[str, str] = Field(description="Scorers that were not taken, and why.")
     bundle: str = Field(description="sha256 of the bundle's manifest, which holds the sha256 of every file.")
     title: str
     estimator: str

@@ -154,8 +154,11 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 MLFLOW_REFUSALS = _refusals(MlflowError)
 INFERENCE_REFUSALS = _refusals(InferenceError)
 UNREADY = _refusals(InferenceError, 503)
+MLFLOW_TURNED_AWAY = _refusals(MlflowError, 401, 403, 429, 503)
+INFERENCE_TURNED_AWAY = _refusals(InferenceError, 401, 403, 429, 503)
 UNDESCRIBED = _refusals(InferenceError, 401, 403, 404, 429, 503)
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
 _ROWS = {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "object"}, {"type": "array"}]}}
 _FORMS = {
     "dataframe_split": _object({"columns": {"type": "array"}, "data": {"type": "array"}}, "columns", "data"),
@@ -166,7 +169,7 @@ _FORMS = {
 INVOCATION_BODY = _body(
     {
         JSON: {"schema": {"oneOf": [_object({form: schema}, form) for form, schema in _FORMS.items()]}},
-        **{media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in READERS},
+        **dict.fromkeys(READERS, _BYTES),
     }
 )
 KSERVE_BODY = _body({JSON: {"schema": _object({"instances": _ROWS}, "instances")}})
@@ -182,6 +185,7 @@ _TENSOR = _object(
     "shape",
     "datatype",
 )
+INFER_ANSWER: Responses = {200: {"content": {"application/octet-stream": _BYTES}}}
 INFER_BODY = _body(
     {
         JSON: {
@@ -195,6 +199,15 @@ INFER_BODY = _body(
                 "inputs",
             )
         },
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "application/octet-stream": _BYTES,
     }
 )
+INFER_BODY["parameters"] = [
+    {
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Where bytes of tensors follow the JSON: the size of the JSON.",
+    }
+]

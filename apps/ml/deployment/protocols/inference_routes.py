@@ -10,8 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from apps.ml.deployment.protocols.counter import Counter, Received, lineage
 from apps.ml.deployment.protocols.documents import (
+    INFER_ANSWER,
     INFER_BODY,
     INFERENCE_REFUSALS,
+    INFERENCE_TURNED_AWAY,
     JSON,
     UNDESCRIBED,
     UNREADY,
@@ -50,7 +52,7 @@ def inference_routes(counter: Counter) -> APIRouter:
 
 
 def _add_server(router: APIRouter, counter: Counter) -> None:
-    @router.get("/v2", operation_id="oip2_server")
+    @router.get("/v2", responses=INFERENCE_TURNED_AWAY, operation_id="oip2_server")
     async def server() -> ServerMetadata:
         """Name the server, its version and the extensions that it speaks."""
         return ServerMetadata(name=NAME, version=version_of(DISTRIBUTION), extensions=EXTENSIONS)
@@ -97,7 +99,7 @@ def _add_readiness(router: APIRouter, counter: Counter) -> None:
 def _add_infer(router: APIRouter, counter: Counter) -> None:
     documented: dict[str, Any] = {
         "response_model": InferenceAnswer,
-        "responses": INFERENCE_REFUSALS,
+        "responses": {**INFER_ANSWER, **INFERENCE_REFUSALS},
         "openapi_extra": INFER_BODY,
     }
 

@@ -8,11 +8,18 @@ from typing import Any
 import pandas as pd
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.protocols.counter import Counter, Received, lineage
-from apps.ml.deployment.protocols.documents import INVOCATION_BODY, JSON, MLFLOW_REFUSALS, Invocations, Responses
+from apps.ml.deployment.protocols.documents import (
+    INVOCATION_BODY,
+    JSON,
+    MLFLOW_REFUSALS,
+    MLFLOW_TURNED_AWAY,
+    Invocations,
+    Responses,
+)
 from apps.ml.deployment.protocols.mlflow_forms import invocation_answer, records_of_invocation
 from apps.ml.deployment.protocols.peer_json import parse_peer_json
 from apps.ml.deployment.protocols.peer_route import PeerRoute
@@ -46,7 +53,9 @@ def _add_health(router: APIRouter, counter: Counter) -> None:
         name = f"mlflow_{path[1:]}"
         router.add_api_route(path, ping, responses=UNREADY, operation_id=name, response_class=Response)
 
-    @router.get("/version", operation_id="mlflow_version", response_class=Response)
+    @router.get(
+        "/version", responses=MLFLOW_TURNED_AWAY, operation_id="mlflow_version", response_class=PlainTextResponse
+    )
     async def mlflow_version() -> Response:
         """Tell the version of MLflow whose protocol is spoken."""
         return Response(version("mlflow"), media_type="text/plain")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from apps.ml.deployment.requests.body_timer import body_timer
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
 
@@ -48,12 +49,17 @@ async def receive_body(headers: Headers, receive: Receive, limits: Limits) -> by
     """
     # The protocol layer has already refused a malformed length.
     _require_small(int(headers.get(b"content-length", 0)), limits)
+    timer = body_timer(limits.body_seconds)
+    task = timer.begin()
     try:
-        async with asyncio.timeout(limits.body_seconds):
-            body = await _receive(receive, limits)
-    except TimeoutError:
+        body = await _receive(receive, limits)
+    except asyncio.CancelledError:
+        if not timer.is_late(task):
+            raise
         message = f"The body did not arrive within {limits.body_seconds:g} seconds. Send it in one go."
         raise RefusalError(HTTPStatus.REQUEST_TIMEOUT, "slow_body", message) from None
+    finally:
+        timer.end(task)
     if not body or body.isspace():
         raise RefusalError(HTTPStatus.BAD_REQUEST, "empty_body", 'The body is empty. Send {"instances": [{…}]}.')
     return body

@@ -1,5 +1,6 @@
 """What the command says while it serves: one line per event, for people or for machines."""
 
+import gc
 import json
 import sys
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from apps.ml.deployment.versions.model_slot import UNEXPECTED
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.errors import ServiceUnavailableError
+
+GARBAGE_THRESHOLDS = (20_000, 20, 50)
+"""Answers make few cycles; looking for them seldom costs little memory and spares the slowest answers."""
 
 
 @dataclass
@@ -46,6 +50,7 @@ class LoadingEnd:
             if self.server is not None:
                 self.server.should_exit = True
             return
+        spare_loaded_objects()
         for slot in shelf.slots:
             if slot.model is not None:
                 self._announce(slot.model, slot.seconds)
@@ -69,3 +74,10 @@ class LoadingEnd:
             if slot.error is not None:
                 raise slot.error
         raise ServiceUnavailableError(UNEXPECTED)
+
+
+def spare_loaded_objects() -> None:
+    """Let the garbage collector look no more at what is loaded now and stays: its rounds would hold answers up."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)

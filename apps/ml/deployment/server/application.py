@@ -22,8 +22,9 @@ from apps.ml.deployment.server.front import in_front
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.server.readings import Readings
 from apps.ml.deployment.server.routes import Parts, add_routes
-from apps.ml.deployment.server.served_entries import ServedEntries
+from apps.ml.deployment.server.served_entries import PreparedExplanations, ServedEntries
 from apps.ml.deployment.versions.model_source import ModelSource
+from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.shelf import Shelf
 
 TITLE = "FairMind model server"
@@ -45,7 +46,8 @@ class Application:
     ) -> None:
         self.options = options or Options()
         self.meter = Meter()
-        self.shelf = Shelf(sources, ServedEntries(self.options.log))
+        self._write_down, self._prepare = ServedEntries(self.options.log), PreparedExplanations()
+        self.shelf = Shelf(sources, self._served)
         chooser = self.options.chooser(self.shelf)
         desk = Desk(chooser, self.options.log, self.meter)
         prepared = PreparedVersions()
@@ -69,6 +71,11 @@ class Application:
     def load(self) -> None:
         """Load the models now and wait for it, instead of when the application is started."""
         self._background.load()
+
+    def _served(self, model: ServedModel) -> None:
+        """Told of a version before it answers."""
+        self._write_down(model)
+        self._prepare(model)
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, with the columns of the first served version."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from apps.ml.deployment.native.routes import TURNED_AWAY
 from apps.ml.deployment.native.schemas import Health, Readiness
 from apps.ml.deployment.observation.exposition import exposition
 from apps.ml.deployment.observation.meter import Counts
@@ -39,7 +40,7 @@ def metrics_routes(counts: Callable[[], Counts], state: Callable[[], ServerState
     """Return the route that Prometheus asks."""
     router = APIRouter()
 
-    @router.get("/metrics", operation_id="metrics", response_class=Response)
+    @router.get("/metrics", responses=TURNED_AWAY, operation_id="metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return rates, errors, latencies by stage and version, queue, log lag and the scorers in use."""
         return Response(exposition(counts(), state()), media_type=CONTENT_TYPE_LATEST)

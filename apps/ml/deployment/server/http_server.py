@@ -1,6 +1,7 @@
 """One socket and one event loop: listening, running the application, a clean end."""
 
 import errno
+import os
 import signal
 import socket
 
@@ -16,6 +17,8 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than the pools of usual clients keep an idle connection, so that the server is not the one to close it."""
 
 BACKLOG = 1024
+PROXIES_VARIABLE = "FORWARDED_ALLOW_IPS"
+"""Addresses of proxies whose X-Forwarded-For and -Proto are believed; unset: nobody's."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,6 +57,7 @@ def http_server(application: Application) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=bool(os.environ.get(PROXIES_VARIABLE)),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
@@ -62,7 +66,12 @@ def http_server(application: Application) -> uvicorn.Server:
 
 def run_until_told(server: uvicorn.Server, listening: socket.socket) -> None:
     """Run until SIGTERM or SIGINT; uvicorn raises the signal again when it is done, and the handlers here take it."""
-    previous = {number: signal.signal(number, lambda *_: None) for number in STOP_SIGNALS}
+
+    def end(*_: object) -> None:
+        # Told before uvicorn listens to signals: it ends once it has started.
+        server.should_exit = True
+
+    previous = {number: signal.signal(number, end) for number in STOP_SIGNALS}
     try:
         server.run(sockets=[listening])
     finally:

@@ -13,23 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.ml.deployment.observation.logs import configure_logs
-from apps.ml.deployment.server.served_entries import ServedEntries
-from apps.ml.deployment.traffic.plan import traffic_plan
-from apps.ml.deployment.traffic.shadowing import OnAnswers, shadowing
-from apps.ml.deployment.versions.serving_policy import serving_policy
-from apps.ml.deployment.versions.watch import NUDGE_FILE, refresh_seconds
 from apps.ml.prediction_log.database import open_database
-from apps.ml.prediction_log.journal import Journal
 from apps.ml.prediction_log.state_folder import journal_root
-from apps.ml.prediction_log.writer import LogWriter
+from apps.ml.prediction_log.writer import LogWriter, OnAnswers
 
 LOOK_SECONDS = 0.5
+NICENESS = 5
+"""Answers come first: what the keeper does is safe already."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until told to end."""
     options = _options(arguments)
     configure_logs()
+    os.nice(NICENESS)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -50,19 +47,14 @@ def _writer(options: argparse.Namespace, on_answers: OnAnswers | None) -> LogWri
 
 @contextmanager
 def _shadows(options: argparse.Namespace) -> Iterator[OnAnswers | None]:
-    """Score the shadows of the plan, if it has any; what they give goes into a journal of the keeper."""
-    plan = traffic_plan(options.traffic)
-    if plan is None or not plan.shadows:
+    """Score the shadows of the plan, if there is one; without, the keeper loads no code of models."""
+    if options.traffic is None:
         yield None
         return
-    journal = Journal(journal_root(options.state) / f"shadows-{os.getpid()}")
-    policy, nudge_file = serving_policy(options.allow), options.state / NUDGE_FILE
-    try:
-        served = ServedEntries(journal)
-        with shadowing(plan, policy, journal.append, served, refresh_seconds(), nudge_file) as on_answers:
-            yield on_answers
-    finally:
-        journal.close()
+    from apps.ml.deployment.server.keeper_shadows import shadows_of
+
+    with shadows_of(options.traffic, options.state, options.allow) as on_answers:
+        yield on_answers
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

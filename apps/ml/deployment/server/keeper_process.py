@@ -1,5 +1,6 @@
 """The keeper: a process beside the servers that moves journals into the database, and scores shadows."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.ml.deployment.observation.logs import server_log
+from apps.ml.deployment.server.settings import ServingSettings
 
 MODULE = "apps.ml.deployment.server.keeper"
 LOOK_SECONDS = 0.5
@@ -62,3 +64,13 @@ class KeeperProcess:
 
     def _started(self, *more: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([*self._command, *more], stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def keeper_arguments(settings: ServingSettings) -> list[str]:
+    """Return what the keeper of a server is told: whom it serves, and the plan whose shadows it scores."""
+    arguments = ["--parent", str(os.getpid())]
+    if settings.traffic is not None:
+        arguments += ["--traffic", str(settings.traffic)]
+    for name in settings.policy.names:
+        arguments += ["--allow", name]
+    return arguments

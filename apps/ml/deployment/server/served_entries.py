@@ -1,9 +1,13 @@
-"""Writes down which version begins to serve, before its first answer."""
+"""What is done about a version that begins to serve: it is written down, and its explanations are prepared."""
 
+import threading
 import time
 
 from apps.ml.deployment.answering.call_log import CallLog
+from apps.ml.deployment.explaining.preparation import explainer_of
+from apps.ml.deployment.observation.logs import server_log
 from apps.ml.deployment.versions.served_model import ServedModel
+from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.entries import ColumnEntry, VersionEntry
 
 
@@ -30,3 +34,18 @@ class ServedEntries:
                 columns,
             )
         )
+
+
+class PreparedExplanations:
+    """Told by the shelf of every version that is about to serve; prepares its explanations beside the answers."""
+
+    def __call__(self, model: ServedModel) -> None:
+        """Begin to prepare and return at once; who asks for an explanation meanwhile waits."""
+        threading.Thread(target=_prepare, args=(model,), name="explainer", daemon=True).start()
+
+
+def _prepare(model: ServedModel) -> None:
+    try:
+        explainer_of(model)
+    except FairMindError as error:
+        server_log().warning("explanations_unprepared", model=model.name, version=model.version, reason=str(error))

@@ -1,18 +1,18 @@
 """`fairmind serve`: the socket, the keeper, one or more processes that serve, and their end in the right order."""
 
-import os
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from apps.ml.deployment.observation.logs import configure_logs
 from apps.ml.deployment.server.announcements import Announcements, LoadingEnd
 from apps.ml.deployment.server.application import Application
 from apps.ml.deployment.server.background import COUNTS_FOLDER, DRAIN_FILE
 from apps.ml.deployment.server.http_server import address_of, http_server, listen, run_until_told
-from apps.ml.deployment.server.keeper_process import KeeperProcess
+from apps.ml.deployment.server.keeper_process import KeeperProcess, keeper_arguments
 from apps.ml.deployment.server.process_options import process_options
 from apps.ml.deployment.server.settings import ServingSettings
 from apps.ml.deployment.server.workers import Workers
@@ -42,7 +42,9 @@ def run_server(settings: ServingSettings) -> int:
         if settings.workers == 1:
             _serve(settings, listening, announcements)
             return 0
-        return Workers(settings.workers, lambda number: _work(settings, listening, announcements, number)).run()
+        work = partial(_work, settings, listening, announcements)
+        # Whoever comes while the last answers are given is refused, not left waiting on this process's socket.
+        return Workers(settings.workers, work, on_end=listening.close).run()
 
 
 def _serve(settings: ServingSettings, listening: socket.socket, announcements: Announcements) -> None:
@@ -83,17 +85,8 @@ def _keeper(settings: ServingSettings) -> Iterator[None]:
     if not settings.log:
         yield
         return
-    keeper = KeeperProcess(settings.state, _keeper_arguments(settings))
+    keeper = KeeperProcess(settings.state, keeper_arguments(settings))
     try:
         yield
     finally:
         keeper.stop()
-
-
-def _keeper_arguments(settings: ServingSettings) -> list[str]:
-    arguments = ["--parent", str(os.getpid())]
-    if settings.traffic is not None:
-        arguments += ["--traffic", str(settings.traffic)]
-    for name in settings.policy.names:
-        arguments += ["--allow", name]
-    return arguments

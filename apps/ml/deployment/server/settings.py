@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.ml.deployment.traffic.plan import TrafficPlan, traffic_plan, with_arms
+from apps.ml.deployment.traffic.plan import TrafficPlan, plan_file, traffic_plan, with_arms
 from apps.ml.deployment.versions.model_source import ModelSource, default_address, model_source
 from apps.ml.deployment.versions.serving_policy import ServingPolicy, serving_policy
 from apps.ml.deployment.versions.watch import REFRESH_SECONDS, refresh_seconds
@@ -74,7 +74,7 @@ def serving_settings(
         as_json=as_json,
         log=log,
         state=state_folder().absolute(),
-        traffic=traffic,
+        traffic=plan_file(traffic),
         plan=traffic_plan(traffic),
         refresh_seconds=refresh_seconds(),
         journal_bytes=_journal_bytes(os.environ.get(JOURNAL_VARIABLE, "")),

@@ -3,67 +3,105 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from apps.ml.deployment.observation.logs import server_log
 from apps.ml.errors import FairMindError
 
 LOOK_SECONDS = 0.1
+PARENT_LOOK_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 QUICK_END_SECONDS = 5.0
-"""A worker that ends sooner than this has nothing to serve; starting it again would not help."""
+"""A worker that ends sooner than this has nothing to serve; starting it again at once would not help."""
 
 Work = Callable[[int], None]
 """What a worker does, given its number; it returns or raises at its end."""
 
 
-class Workers:
-    """Forks workers and starts again whoever dies."""
+@dataclass
+class _Place:
+    """One of the workers: its process, 0 while it is to be started again, and when that began or is due."""
 
-    def __init__(self, count: int, work: Work) -> None:
-        self._count = count
+    process: int = 0
+    since: float = 0.0
+    pause: float = 0.0
+    has_served: bool = False
+    is_told: bool = False
+
+
+class Workers:
+    """Forks workers and starts again whoever dies.
+
+    A worker that ends at once after the start of the server ends all. One that was to take the place of a worker that
+    had served, and ends at once, is tried again, less and less often, as long as others serve.
+
+    Parameters
+    ----------
+    count, work
+        How many, and what each does.
+    on_end
+        Called once when the workers are about to be told to end.
+    """
+
+    def __init__(self, count: int, work: Work, on_end: Callable[[], None] = lambda: None) -> None:
+        self._places = [_Place() for _ in range(count)]
         self._work = work
-        self._started: dict[int, tuple[int, float]] = {}
+        self._on_end = on_end
         self._ending = False
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return the exit code: that of the first worker that could not serve, else 0."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in END_SIGNALS:
             signal.signal(number, self._end)
-        for worker in range(self._count):
+        for worker in range(len(self._places)):
             self._start(worker)
         failed = 0
-        while self._started:
-            for process in list(self._started):
-                code = self._look_after(process)
-                failed = failed or code
+        while not self._ending or any(place.process for place in self._places):
+            for worker, place in enumerate(self._places):
+                failed = failed or self._look_after(worker, place)
+            if self._ending:
+                self._tell_all()
             time.sleep(LOOK_SECONDS)
         return failed
 
-    def _look_after(self, process: int) -> int:
+    def _look_after(self, worker: int, place: _Place) -> int:
         """Start a worker again that ended; return its exit code where that would not help, else 0."""
-        ended, status = os.waitpid(process, os.WNOHANG)
+        if not place.process:
+            if not self._ending and time.monotonic() >= place.since + place.pause:
+                self._start(worker)
+            return 0
+        ended, status = os.waitpid(place.process, os.WNOHANG)
         if not ended:
             return 0
-        worker, since = self._started.pop(process)
-        if self._ending:
-            return 0
-        code = os.waitstatus_to_exitcode(status)
-        if time.monotonic() - since < QUICK_END_SECONDS:
+        place.process = 0
+        return 0 if self._ending else self._replace(worker, place, os.waitstatus_to_exitcode(status))
+
+    def _replace(self, worker: int, place: _Place, code: int) -> int:
+        now = time.monotonic()
+        was_quick = now - place.since < QUICK_END_SECONDS
+        others_serve = any(other.process for other in self._places)
+        if was_quick and not (place.has_served and others_serve):
             self._end()
             return abs(code)
+        place.has_served = True
+        place.since, place.pause = now, min(max(1.0, 2 * place.pause), LONGEST_PAUSE_SECONDS) if was_quick else 0.0
         server_log().error("a worker ended and is started again", worker=worker, exit_code=code)
-        self._start(worker)
         return 0
 
     def _start(self, worker: int) -> None:
+        parent, place = os.getpid(), self._places[worker]
         process = os.fork()
         if process:
-            self._started[process] = (worker, time.monotonic())
+            place.process, place.since = process, time.monotonic()
             return
         code = 1
         try:
+            self._begin(parent)
             self._work(worker)
             code = 0
         except FairMindError as error:
@@ -73,8 +111,31 @@ class Workers:
             sys.stdout.flush()
             os._exit(code)
 
+    def _begin(self, parent: int) -> None:
+        """In a worker: end when told, also before there is anything that could end cleanly, and with the parent."""
+        for number in END_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        if self._ending:  # told between the fork and the lines above
+            os._exit(0)
+        threading.Thread(target=_follow, args=(parent,), name="parent-watch", daemon=True).start()
+
     def _end(self, *_: object) -> None:
+        # The loop tells the workers: one that is being forked right now is not known here yet.
         self._ending = True
-        for process in list(self._started):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGTERM)
+
+    def _tell_all(self) -> None:
+        """Tell each worker once: a second SIGINT would cut off what it still answers."""
+        if not any(place.is_told for place in self._places):
+            self._on_end()
+        for place in self._places:
+            if place.process and not place.is_told:
+                with suppress(ProcessLookupError):
+                    os.kill(place.process, signal.SIGTERM)
+            place.is_told = True
+
+
+def _follow(parent: int) -> None:
+    """End this worker when its parent is gone: nobody would keep its journal, or free the address for a new start."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -162,9 +162,14 @@ def traffic_plan(path: Path | None = None) -> TrafficPlan | None:
     BadInputError
         See :func:`read_plan`.
     """
-    written = os.environ.get(TRAFFIC_VARIABLE)
-    named = path or (Path(written) if written else None)
+    named = plan_file(path)
     return read_plan(named) if named else None
+
+
+def plan_file(path: Path | None = None) -> Path | None:
+    """Return `path`, by default what FAIRMIND_TRAFFIC names; None where neither names a plan."""
+    written = os.environ.get(TRAFFIC_VARIABLE)
+    return path or (Path(written) if written else None)
 
 
 def arm_sources(plan: TrafficPlan, policy: ServingPolicy = ServingPolicy()) -> list[ModelSource]:  # noqa: B008 (frozen)

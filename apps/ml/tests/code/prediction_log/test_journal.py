@@ -1,6 +1,5 @@
 """The journal: what was appended is read, in its order, whatever happened to the process."""
 
-import os
 import shutil
 import signal
 import stat
@@ -17,7 +16,8 @@ from hypothesis import strategies as st
 from apps.ml.errors import BadInputError
 from apps.ml.prediction_log.entries import OutcomeEntry, decoded
 from apps.ml.prediction_log.journal import Journal, LogFullError
-from apps.ml.prediction_log.journal_reader import JournalFormatError, JournalReader, Portion, Position, journals
+from apps.ml.prediction_log.journal_reader import JournalReader, journals
+from apps.ml.prediction_log.segment_reader import JournalFormatError, Portion, Position
 from apps.ml.prediction_log.segments import HEADER_BYTES, segment_path
 
 SMALL = 4096
@@ -126,12 +126,10 @@ def test_folders_and_files_are_for_their_owner_alone(journal: Journal) -> None:
 def test_the_bound_refuses_entries_and_room_that_comes_back_is_used_without_a_restart(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal" / "worker", journal_bytes=8 * SMALL, segment_bytes=SMALL)
     reader = JournalReader(journal.folder, journal.name)
-    appended = 0
-    with pytest.raises(LogFullError, match=r"reached its bound of 32768 bytes.*Bring the database back"):
-        while True:
-            journal.append(note(appended, 500))
-            appended += 1
+    appended = append_until_full(journal)
     assert appended > 40
+    with pytest.raises(LogFullError, match=r"reached its bound of 32768 bytes.*Bring the database back"):
+        journal.append(note(appended, 500))
     assert "bound" in str(journal.trouble())
     assert not journal.room
     found, last = read_all(reader)
@@ -299,6 +297,16 @@ def append_interrupted(journal: Journal) -> list[int]:
     return done
 
 
+def append_until_full(journal: Journal) -> int:
+    """Append until there is no room; return how many entries found some."""
+    for number in range(10_000):
+        try:
+            journal.append(note(number, 500))
+        except LogFullError:
+            return number
+    raise AssertionError("the journal has no bound")
+
+
 def wait_until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until a condition holds; fail where it never does."""
     deadline = time.monotonic() + seconds
@@ -309,5 +317,5 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
 
 def test_the_pages_of_a_segment_are_allocated_before_they_are_used(journal: Journal) -> None:
     journal.append(note(1))
-    found = os.stat(segment_path(journal.folder, journal.name, 1))
+    found = segment_path(journal.folder, journal.name, 1).stat()
     assert found.st_blocks * 512 >= found.st_size == SMALL

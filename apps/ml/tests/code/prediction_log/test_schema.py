@@ -88,9 +88,9 @@ def test_an_address_where_no_log_can_be_kept_is_refused_without_showing_it(addre
 
 def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
     engine = open_database("postgresql://me:secret@127.0.0.1:9/log")
-    with pytest.raises(ServiceUnavailableError, match=r"postgresql://127\.0\.0\.1:9/log does not answer") as caught:
-        with answering(engine):
-            upgrade(engine)
+    refused = pytest.raises(ServiceUnavailableError, match=r"postgresql://127\.0\.0\.1:9/log does not answer")
+    with refused as caught, answering(engine):
+        upgrade(engine)
     assert "secret" not in str(caught.value)
 
 

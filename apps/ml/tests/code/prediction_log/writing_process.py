@@ -11,8 +11,6 @@ from apps.ml.prediction_log.database import open_database
 from apps.ml.prediction_log.writer import LogWriter
 
 if __name__ == "__main__":
-    done = threading.Event()
-    done.set()
     stop = threading.Event()
     writer = LogWriter(open_database(sys.argv[1], create=True), Path(sys.argv[2]), batch_entries=20, poll_seconds=0.001)
     if "--drain" in sys.argv:

@@ -112,6 +112,18 @@ def test_the_plain_and_the_thorough_way_give_the_same_explanations(
         assert one["score"] == pytest.approx(other["score"], abs=1e-12)
 
 
+def test_text_with_escapes_and_numbers_beyond_64_bits_are_explained_or_refused_like_others(
+    served: Served, instances: list[dict[str, Any]]
+) -> None:
+    known, escaped = ask(served, [{**instances[0], "city": "Z\u00fcg"}, {**instances[0], "city": 'a "b"'}]).json()[
+        "predictions"
+    ]
+    assert escaped["explanation"] == known["explanation"]
+    huge = ask(served, [{**instances[0], "noise": 10**30}], counterfactual=True)
+    assert huge.status_code == 200
+    assert ask(served, [{**instances[0], "city": 10**30}], counterfactual=True).status_code == 422
+
+
 def test_parts_that_are_not_wanted_are_null(served: Served, instances: list[dict[str, Any]], loans: Explained) -> None:
     row = instances[next(row for row in loans.bad.tolist() if row < len(instances))]
     (only_reasons,) = ask(served, [row], contributions=False).json()["predictions"]
@@ -132,7 +144,7 @@ def test_every_answer_is_written_down_as_an_explanation(served: Served, instance
     assert isinstance(thorough, AnswerEntry)
     assert (plain.route, plain.form, len(plain.scores)) == ("explain", "instances", 24)
     assert msgspec.json.decode(plain.inputs)["instances"] == instances[:3]
-    assert (thorough.route, thorough.form, len(thorough.scores)) == ("explain", "rows", 16)
+    assert (thorough.route, thorough.form, len(thorough.scores)) == ("explain", "instances", 16)
     assert thorough.subject is not None
 
 

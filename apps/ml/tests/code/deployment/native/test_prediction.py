@@ -119,3 +119,15 @@ def test_building_a_frame_leaves_the_records_unaltered(bundle: ModelBundle, rows
     before = copy.deepcopy(rows)
     frame_from_records(rows, bundle.info.columns)
     assert rows == before
+
+
+def test_a_prediction_comes_with_its_explanation_where_it_is_asked_for(
+    client: httpx.Client, rows: list[dict[str, Any]]
+) -> None:
+    explained = predict(client, rows[:5], explain=True).json()["predictions"]
+    alone = client.post("/v1/explain", json={"instances": rows[:5]}).json()["predictions"]
+    plain = predict(client, rows[:5]).json()["predictions"]
+
+    assert [one["explanation"] for one in explained] == [one["explanation"] for one in alone]
+    assert [one["score"] for one in explained] == [one["score"] for one in plain]
+    assert all("explanation" not in one for one in plain)

@@ -220,7 +220,7 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
 
 
 def test_an_unknown_path_and_a_wrong_method_are_answered_in_the_same_shape(client: httpx.Client) -> None:
-    error_of(client.get("/v2/nothing"), 404, "not_found")
+    error_of(client.get("/v1/nothing"), 404, "not_found")
     answer = client.get("/v1/predict")
     error_of(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
