@@ -6,6 +6,7 @@ answers of one call need one random draw and are stored as one entry, and every 
 References: RFC 9562, section 5.7 (UUID version 7) and section 6.2 (counters in its random bits).
 """
 
+import os
 import random
 import time
 from uuid import UUID
@@ -18,12 +19,16 @@ ROW_BITS = 16
 MOST_ROWS = 1 << ROW_BITS
 """Rows that one call can hold."""
 
+# Names must differ and are no secrets, so not every one asks the operating system. The draws are this module's own:
+# nobody who seeds the global ones makes two processes draw alike, and a forked process begins anew.
+_DRAWS = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_DRAWS.seed)
+
 
 def new_call(milliseconds: int | None = None) -> bytes:
     """Return the name of a call, 16 bytes: 48 bits of milliseconds since 1970 (None: now), 58 random bits, row 0."""
     instant = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
-    # Names must differ and are no secrets, so they need not ask the operating system; forked processes draw anew.
-    drawn = random.getrandbits(RANDOM_BITS)
+    drawn = _DRAWS.getrandbits(RANDOM_BITS)
     high, low = drawn >> RANDOM_LOW_BITS, drawn & ((1 << RANDOM_LOW_BITS) - 1)
     return ((instant << 80) | VERSION_7 | (high << 64) | VARIANT | (low << ROW_BITS)).to_bytes(16, "big")
 

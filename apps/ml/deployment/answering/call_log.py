@@ -17,12 +17,18 @@ class CallLog(Protocol):
             There is no room; nothing was written, and the answer must not be sent.
         """
 
+    @property
+    def room(self) -> bool:
+        """Whether entries are taken now; without room no request is answered."""
+
     def trouble(self) -> str | None:
-        """Return why the log is ill, for /readyz; None where it is well."""
+        """Return why the log is ill or behind, for /readyz; None where it is well."""
 
 
 class NoLog:
     """Keeps nothing, where the operator switched the log off."""
+
+    room = True
 
     def append(self, entry: Entry) -> None:
         """Keep nothing."""

@@ -56,14 +56,16 @@ class Readings:
             self._shelf.reason,
             DRAINING if door.draining else None,
             door.trouble(),
-            self._options.log.trouble(),
+            None if self._options.log.room else self._options.log.trouble(),
             self._predict.trouble(),
         )
         return [reason for reason in reasons if reason is not None]
 
     def _notes(self) -> list[str]:
         """What is not in order though predictions are answered."""
-        notes = []
+        log = self._options.log
+        late = log.trouble() if log.room else None
+        notes = [] if late is None else [late]
         for slot in self._shelf.slots:
             if slot.refused is not None and slot.model is not None:
                 notes.append(f"{slot.source.address}: version {slot.refused.version} is refused: {slot.refused.reason}")

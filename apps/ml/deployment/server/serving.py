@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -47,8 +47,13 @@ def run_server(settings: ServingSettings) -> int:
         return Workers(settings.workers, work, on_end=listening.close).run()
 
 
-def _serve(settings: ServingSettings, listening: socket.socket, announcements: Announcements) -> None:
-    """Serve in this process."""
+def _serve(
+    settings: ServingSettings,
+    listening: socket.socket,
+    announcements: Announcements,
+    on_serving: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve in this process; `on_serving`: told once one of several is about to take connections."""
     options = process_options(settings)
     loading_end = LoadingEnd(announcements, address_of(listening))
     try:
@@ -59,6 +64,7 @@ def _serve(settings: ServingSettings, listening: socket.socket, announcements: A
             # One of several takes no connection that another could answer before it can answer itself.
             application.load()
             loading_end.raise_failure()
+            on_serving()
         run_until_told(server, listening)
     finally:
         close = getattr(options.log, "close", None)
@@ -67,10 +73,16 @@ def _serve(settings: ServingSettings, listening: socket.socket, announcements: A
     loading_end.raise_failure()
 
 
-def _work(settings: ServingSettings, listening: socket.socket, announcements: Announcements, number: int) -> None:
+def _work(
+    settings: ServingSettings,
+    listening: socket.socket,
+    announcements: Announcements,
+    number: int,
+    on_serving: Callable[[], None],
+) -> None:
     """Serve as one of several processes; only the first announces what is served."""
     quiet = replace(announcements, is_silent=number > 0)
-    _serve(settings, listening, quiet)
+    _serve(settings, listening, quiet, on_serving)
 
 
 def _prepare(settings: ServingSettings) -> None:

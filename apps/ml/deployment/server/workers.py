@@ -1,10 +1,12 @@
 """Several worker processes on one socket: forked, watched, ended together."""
 
+import mmap
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,31 +16,31 @@ from apps.ml.errors import FairMindError
 
 LOOK_SECONDS = 0.1
 PARENT_LOOK_SECONDS = 0.5
+FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 QUICK_END_SECONDS = 5.0
-"""A worker that ends sooner than this has nothing to serve; starting it again at once would not help."""
+"""A worker that ends sooner than this is not started again at once."""
 
-Work = Callable[[int], None]
-"""What a worker does, given its number; it returns or raises at its end."""
+Work = Callable[[int, Callable[[], None]], None]
+"""What a worker does, given its number and whom to tell once it serves; it returns or raises at its end."""
 
 
 @dataclass
 class _Place:
-    """One of the workers: its process, 0 while it is to be started again, and when that began or is due."""
+    """One of the workers: its process, 0 while there is none, since when, and how long it is not started again."""
 
     process: int = 0
     since: float = 0.0
     pause: float = 0.0
-    has_served: bool = False
     is_told: bool = False
 
 
 class Workers:
     """Forks workers and starts again whoever dies.
 
-    A worker that ends at once after the start of the server ends all. One that was to take the place of a worker that
-    had served, and ends at once, is tried again, less and less often, as long as others serve.
+    A worker that ends before it served ends all of them: there is nothing to serve. One that was to take the place of a
+    worker that had served is tried again, less and less often, as long as others are there.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ class Workers:
 
     def __init__(self, count: int, work: Work, on_end: Callable[[], None] = lambda: None) -> None:
         self._places = [_Place() for _ in range(count)]
+        self._have_served = mmap.mmap(-1, count)  # shared with the workers: one byte for each place
         self._work = work
         self._on_end = on_end
         self._ending = False
@@ -63,7 +66,8 @@ class Workers:
         failed = 0
         while not self._ending or any(place.process for place in self._places):
             for worker, place in enumerate(self._places):
-                failed = failed or self._look_after(worker, place)
+                code = self._look_after(worker, place)
+                failed = failed or code
             if self._ending:
                 self._tell_all()
             time.sleep(LOOK_SECONDS)
@@ -84,12 +88,12 @@ class Workers:
     def _replace(self, worker: int, place: _Place, code: int) -> int:
         now = time.monotonic()
         was_quick = now - place.since < QUICK_END_SECONDS
-        others_serve = any(other.process for other in self._places)
-        if was_quick and not (place.has_served and others_serve):
+        are_others = any(other.process for other in self._places)
+        if not self._have_served[worker] or (was_quick and not are_others):
             self._end()
             return abs(code)
-        place.has_served = True
-        place.since, place.pause = now, min(max(1.0, 2 * place.pause), LONGEST_PAUSE_SECONDS) if was_quick else 0.0
+        place.pause = min(max(FIRST_PAUSE_SECONDS, 2 * place.pause), LONGEST_PAUSE_SECONDS) if was_quick else 0.0
+        place.since = now
         server_log().error("a worker ended and is started again", worker=worker, exit_code=code)
         return 0
 
@@ -102,11 +106,14 @@ class Workers:
         code = 1
         try:
             self._begin(parent)
-            self._work(worker)
+            self._work(worker, lambda: self._have_served.__setitem__(worker, 1))
             code = 0
         except FairMindError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             code = error.exit_code
+        except Exception as error:  # noqa: BLE001 (a process ends here; its text may hold values)
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            server_log().error("a worker failed", worker=worker, kind=type(error).__name__, frames=frames)
         finally:
             sys.stdout.flush()
             os._exit(code)

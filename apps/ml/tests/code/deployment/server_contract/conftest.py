@@ -8,6 +8,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import Engine
 
 from apps.ml.data.processed import CLASSIFICATION, REGRESSION, ColumnSchema
 from apps.ml.deployment.server.application import Application
@@ -15,6 +16,8 @@ from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.serving_policy import ServingPolicy
+from apps.ml.prediction_log.database import open_database
+from apps.ml.prediction_log.schema import upgrade
 from apps.ml.tests.code.deployment.conftest import COLUMNS, loan_rows
 from apps.ml.tests.code.deployment.protocols.conftest import GivenSource
 from apps.ml.tests.code.deployment.scorers.small_bundles import held_out, mitigated, stored_bundle
@@ -58,6 +61,15 @@ def with_odd_values(frame: pd.DataFrame, columns: Sequence[ColumnSchema], seed: 
         if column.nullable:
             odd[column.name] = odd[column.name].mask(generator.random(len(frame)) < 0.05)
     return odd
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A migrated database of its own."""
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('database') / 'fairmind.db'}", create=True)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
