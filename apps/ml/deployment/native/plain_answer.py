@@ -15,13 +15,24 @@ from apps.ml.prediction_log.identifiers import prediction_ids
 _ENCODER = msgspec.json.Encoder()
 
 
+class _Row(msgspec.Struct, gc=False):
+    id: str
+    score: float
+    decision: int | None
+    threshold: float | None
+
+
+class _ExplainedRow(_Row, gc=False):
+    explanation: Mapping[str, Any]
+
+
 class AnswerWriter:
     """Writes the answers of one version, as JSON in the shape of `schemas.PredictionAnswer`."""
 
     def __init__(self, model: ServedModel) -> None:
         head = {"model": model.name, "version": model.version, "evidence": model.evidence}
-        self._head = json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "predictions": ['
-        threshold = model.bundle.info.threshold
+        self._head = json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "predictions": '
+        threshold = self._threshold = model.bundle.info.threshold
         number = "null" if threshold is None else repr(float(threshold))
         self._tails = {
             decision: f', "decision": {"null" if decision is None else decision}, "threshold": {number}}}'
@@ -32,7 +43,7 @@ class AnswerWriter:
         """Return the answer to a call of one row."""
         if not math.isfinite(score):
             raise _unusable()
-        row = f'{{"id": "{prediction_ids(call, 1)[0]}", "score": {score!r}{self._tails[decision]}]}}'
+        row = f'[{{"id": "{prediction_ids(call, 1)[0]}", "score": {score!r}{self._tails[decision]}]}}'
         return self._head + row.encode()
 
     def many(self, answered: Answered, explanations: Sequence[Mapping[str, Any]] | None = None) -> bytes:
@@ -41,16 +52,13 @@ class AnswerWriter:
         if not all(map(math.isfinite, scores)):
             raise _unusable()
         decisions = [None] * len(scores) if answered.decisions is None else answered.decisions.tolist()
-        tails = self._tails
-        rows = [
-            f'{{"id": "{name}", "score": {score!r}{tails[decision]}'
-            for name, score, decision in zip(answered.ids, scores, decisions, strict=True)
-        ]
+        threshold, ids = self._threshold, answered.ids
         if explanations is None:
-            return self._head + ", ".join(rows).encode() + b"]}"
-        pairs = zip(rows, explanations, strict=True)
-        explained = [row[:-1].encode() + b', "explanation": ' + _ENCODER.encode(one) + b"}" for row, one in pairs]
-        return self._head + b", ".join(explained) + b"]}"
+            plain = [_Row(*row, threshold) for row in zip(ids, scores, decisions, strict=True)]
+            return self._head + _ENCODER.encode(plain) + b"}"
+        columns = zip(ids, scores, decisions, explanations, strict=True)
+        rows = [_ExplainedRow(name, score, decision, threshold, one) for name, score, decision, one in columns]
+        return self._head + _ENCODER.encode(rows) + b"}"
 
 
 def _unusable() -> FairMindError:

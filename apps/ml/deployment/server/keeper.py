@@ -7,12 +7,14 @@ when the server that started it is gone, and before that writes down whatever th
 import argparse
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from apps.ml.deployment.observation.logs import configure_logs
+from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.database import open_database
 from apps.ml.prediction_log.state_folder import journal_root
 from apps.ml.prediction_log.writer import LogWriter, OnAnswers
@@ -75,4 +77,7 @@ def _follow(parent: int, stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except FairMindError as error:
+        sys.exit(f"error: {error}")

@@ -1,12 +1,14 @@
 """How the server is, read from its parts at one moment."""
 
+import time
+
 from apps.ml.deployment.native.predict_route import PredictRoute
 from apps.ml.deployment.native.schemas import Readiness
 from apps.ml.deployment.observation.state import ServerState
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.shelf import Shelf
-from apps.ml.prediction_log.writer_status import STATUS_FILE, WriterStatus, read_status
+from apps.ml.prediction_log.writer_status import FRESH_SECONDS, STATUS_FILE, WriterStatus, read_status
 
 DRAINING = "The server is about to end and takes no more requests."
 
@@ -43,7 +45,7 @@ class Readings:
             reasons=() if told.reason is None else (told.reason,),
             in_flight=self._options.door.in_flight,
             log_trouble=self._options.log.trouble(),
-            log_lag_seconds=None if status is None else status.lag_seconds,
+            log_lag_seconds=None if status is None else _lag_seconds(status),
             log_waiting_bytes=None if status is None else float(status.waiting_bytes),
             versions_refused=sum(slot.refused is not None for slot in self._shelf.slots),
             served=tuple(_labels(model) for model in self._shelf.served()),
@@ -75,6 +77,12 @@ class Readings:
 
     def _writer(self) -> WriterStatus | None:
         return None if self._options.state is None else read_status(self._options.state / STATUS_FILE)
+
+
+def _lag_seconds(status: WriterStatus) -> float:
+    """Where the writer is silent, nothing reached the database since it spoke last, as far as anybody knows."""
+    silent = time.time() - status.at
+    return status.lag_seconds + (silent if silent > FRESH_SECONDS else 0.0)
 
 
 def _labels(model: ServedModel) -> tuple[str, str, str, str]:

@@ -1,6 +1,5 @@
 """`fairmind serve`: the socket, the keeper, one or more processes that serve, and their end in the right order."""
 
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from functools import partial
 from apps.ml.deployment.observation.logs import configure_logs
 from apps.ml.deployment.server.announcements import Announcements, LoadingEnd
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.background import COUNTS_FOLDER, DRAIN_FILE
+from apps.ml.deployment.server.held_state import held_state
 from apps.ml.deployment.server.http_server import address_of, http_server, listen, run_until_told
 from apps.ml.deployment.server.keeper_process import KeeperProcess, keeper_arguments
 from apps.ml.deployment.server.process_options import process_options
@@ -26,7 +25,8 @@ def run_server(settings: ServingSettings) -> int:
     Raises
     ------
     BadInputError
-        The address cannot be listened on, or a setting holds what it cannot mean.
+        The address cannot be listened on, a setting holds what it cannot mean, or the folder of the state cannot be
+        written or is another server's.
     FairMindError
         A model cannot be loaded; see :meth:`ModelSource.load`.
     """
@@ -37,8 +37,7 @@ def run_server(settings: ServingSettings) -> int:
     announcements = Announcements(settings.as_json)
     loading = ", ".join(source.address for source in sources)
     announcements.say("listening", f"Loading {loading}; {address}/readyz tells how far it is", address=address)
-    _prepare(settings)
-    with _keeper(settings):
+    with held_state(settings.state), _keeper(settings):
         if settings.workers == 1:
             _serve(settings, listening, announcements)
             return 0
@@ -83,12 +82,6 @@ def _work(
     """Serve as one of several processes; only the first announces what is served."""
     quiet = replace(announcements, is_silent=number > 0)
     _serve(settings, listening, quiet, on_serving)
-
-
-def _prepare(settings: ServingSettings) -> None:
-    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.rmtree(settings.state / COUNTS_FOLDER, ignore_errors=True)
-    (settings.state / DRAIN_FILE).unlink(missing_ok=True)
 
 
 @contextmanager
