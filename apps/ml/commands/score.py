@@ -13,7 +13,7 @@ from apps.ml.commands.audit_options import names_of, separator_of
 from apps.ml.errors import BadInputError
 
 if TYPE_CHECKING:
-    from apps.ml.deployment.batch.file_scoring import Outcome
+    from apps.ml.deployment.batch.file_scoring import Finished
     from apps.ml.deployment.batch.job import Job, OnMisfit
     from apps.ml.deployment.batch.team import Team
     from apps.ml.deployment.versions.served_model import ServedModel
@@ -101,11 +101,11 @@ def score(
     loaded = time.perf_counter()
     try:
         with scoring_progress(as_json) as tell:
-            outcome = score_file(job, served, policy, _team(workers, ray), "restart" if restart else "resume", tell)
+            finished = score_file(job, served, policy, _team(workers, ray), "restart" if restart else "resume", tell)
     except KeyboardInterrupt:
         print(f"interrupted; what is done lies in {job.parts}. The same command goes on there.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    _show(job, served, outcome, loaded - began, time.perf_counter() - loaded, as_json)
+    _show(job, served, finished, loaded - began, time.perf_counter() - loaded, as_json)
 
 
 def _team(workers: int, ray: str | None) -> "Team":
@@ -134,31 +134,31 @@ def _on_misfit(written: str) -> "OnMisfit":
 
 
 def _show(
-    job: "Job", model: "ServedModel", outcome: "Outcome", load_seconds: float, seconds: float, as_json: bool
+    job: "Job", model: "ServedModel", finished: "Finished", load_seconds: float, seconds: float, as_json: bool
 ) -> None:
     facts = {
         "output": str(job.target),
-        "rows": outcome.rows,
-        "scored": outcome.scored,
-        "set_aside": outcome.set_aside,
+        "rows": finished.rows,
+        "scored": finished.scored,
+        "set_aside": finished.set_aside,
         "misfits": [
-            finding.__dict__ for finding in (count.finding(model.bundle.info.columns) for count in outcome.misfits)
+            finding.__dict__ for finding in (count.finding(model.bundle.info.columns) for count in finished.misfits)
         ],
-        "misfits_file": str(job.misfits) if outcome.set_aside else None,
+        "misfits_file": str(job.misfits) if finished.set_aside else None,
         "model": model.name,
         "version": model.version,
         "evidence": model.evidence,
         "bundle": model.bundle_digest,
         "scorer": model.scorer.name,
-        "parts": outcome.parts,
-        "parts_found": outcome.found_parts,
+        "parts": finished.parts,
+        "parts_found": finished.found_parts,
         "load_seconds": round(load_seconds, 3),
         "seconds": round(seconds, 3),
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
-    found = f" ({outcome.found_parts} of {outcome.parts} parts were there)" if outcome.found_parts else ""
-    print(f"{job.target}: {outcome.scored:,} rows scored by {model.label} in {seconds:.1f} s{found}")
-    if outcome.set_aside:
-        print(f"{job.misfits}: {outcome.set_aside:,} rows that do not fit the model, with the reasons")
+    found = f" ({finished.found_parts} of {finished.parts} parts were there)" if finished.found_parts else ""
+    print(f"{job.target}: {finished.scored:,} rows scored by {model.label} in {seconds:.1f} s{found}")
+    if finished.set_aside:
+        print(f"{job.misfits}: {finished.set_aside:,} rows that do not fit the model, with the reasons")

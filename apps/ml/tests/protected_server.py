@@ -56,7 +56,7 @@ def bearer(text: str) -> Headers:
     return [(b"host", b"localhost"), (b"authorization", b"Bearer " + text.encode())]
 
 
-def until(holds: Callable[[], bool]) -> None:
+def until(holds: Callable[[], object]) -> None:
     """Wait until something holds.
 
     Raises

@@ -19,8 +19,8 @@ def main(source: str, target: str, bundle: str, chunk_rows: int, workers: int = 
     team: Team = Processes(workers) if workers > 1 else ThisProcess()
     job = Job(Path(source), Path(target), chunk_rows=chunk_rows)
     model = FolderSource(Path(bundle)).load()
-    outcome = score_file(job, model, ServingPolicy(), team, tell=lambda rows, _: print("part", rows, flush=True))
-    print(outcome.rows, outcome.found_parts, flush=True)
+    finished = score_file(job, model, ServingPolicy(), team, tell=lambda rows, _: print("part", rows, flush=True))
+    print(finished.rows, finished.found_parts, flush=True)
 
 
 if __name__ == "__main__":

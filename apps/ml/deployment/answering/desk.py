@@ -44,6 +44,11 @@ class Answered:
         return self.chosen.model
 
     @property
+    def answers(self) -> Answers:
+        """Scores and decisions as the scorer gave them."""
+        return Answers(self.scores, self.decisions)
+
+    @property
     def ids(self) -> list[str]:
         """The names of the predictions, as the rows."""
         return prediction_ids(self.call, len(self.scores))

@@ -25,7 +25,7 @@ Tell = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Finished:
     """What came of a job: rows of the input, rows scored, misfits set aside, and parts found from an earlier run."""
 
     rows: int
@@ -42,7 +42,7 @@ class Outcome:
 
 def score_file(
     job: Job, model: ServedModel, policy: ServingPolicy, team: Team, start: Start = "resume", tell: Tell | None = None
-) -> Outcome:
+) -> Finished:
     """Score the input of `job` with `model` into its output, which appears whole or not at all.
 
     Parameters
@@ -69,9 +69,9 @@ def score_file(
             same = with_scorer(model, parts.scorer)
             _make_parts(job, source, layout, same, policy, team, parts, tell)
         join_parts(job, layout, parts)
-        outcome = _outcome(parts, found)
+        finished = _finished(parts, found)
         parts.remove()
-    return outcome
+    return finished
 
 
 def open_source(job: Job, model: ServedModel) -> RowSource:
@@ -153,7 +153,7 @@ class _Counter:
 
 def _refuse_misfits(job: Job, parts: PartsFolder, model: ServedModel) -> None:
     """An earlier run may have set rows aside; one that must not says so before it goes on."""
-    counts = _outcome(parts, 0).misfits
+    counts = _finished(parts, 0).misfits
     if counts and job.on_misfit == "fail":
         raise _not_fitting(job, model, counts, sum(facts.rows for facts in parts.done.values()))
 
@@ -167,9 +167,9 @@ def _not_fitting(job: Job, model: ServedModel, counts: Sequence[MisfitCount], ro
     )
 
 
-def _outcome(parts: PartsFolder, found: int) -> Outcome:
+def _finished(parts: PartsFolder, found: int) -> Finished:
     facts = [parts.done[number] for number in sorted(parts.done)]
-    return Outcome(
+    return Finished(
         rows=sum(part.rows for part in facts),
         scored=sum(part.scored for part in facts),
         misfits=added_up(count for part in facts for count in part.counts),

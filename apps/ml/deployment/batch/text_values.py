@@ -1,4 +1,7 @@
-"""Texts of a CSV file read as numbers and truth values; a text that is neither stays unread."""
+"""Texts of a CSV file read as numbers and truth values, whole columns at once; a text that is neither stays unread.
+
+The rules are those of `tables.csv_rows`, which reads the cells of a request one by one.
+"""
 
 from typing import Any
 
@@ -7,14 +10,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apps.ml.deployment.tables.written_values import DECIMAL, TRUTHS
+
 Texts = Any
 """A pyarrow ChunkedArray of strings."""
 
 Numbers = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\z"
-WORDS = {"true": 1.0, "false": 0.0}
+WHOLE_DECIMAL = rf"^{DECIMAL}\z"
 
 
 def numbers_of_texts(texts: Texts) -> tuple[Numbers, Mask]:
@@ -40,16 +44,16 @@ def truths_of_texts(texts: Texts) -> tuple[Numbers, Mask]:
     A missing text gives NaN, one that is neither NaN as well.
     """
     lowered = pc.utf8_lower(texts)
-    words = {word: _truths(pc.equal(lowered, word)) for word in WORDS}
+    words = {word: _truths(pc.equal(lowered, word)) for word in TRUTHS}
     word = np.any(list(words.values()), axis=0)
     numbers, unread = numbers_of_texts(pc.if_else(pa.array(word), None, texts))
-    for text, value in WORDS.items():
+    for text, value in TRUTHS.items():
         numbers[words[text]] = value
     return numbers, unread
 
 
 def _numbers_among(texts: Texts) -> tuple[Numbers, Mask]:
-    decimal = pc.match_substring_regex(texts, DECIMAL)
+    decimal = pc.match_substring_regex(texts, WHOLE_DECIMAL)
     return _floats(pc.if_else(decimal, texts, None)), _truths(pc.invert(decimal))
 
 

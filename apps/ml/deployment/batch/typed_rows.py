@@ -7,6 +7,7 @@ texts: a number is its decimal text, a truth value one of `true`, `false`, `1` a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import pyarrow.compute as pc
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.batch.pieces import Schema, Table
 from apps.ml.deployment.batch.text_values import numbers_of_texts, truths_of_texts
+from apps.ml.deployment.tables.arrow_values import kind_of, numbers_of
+from apps.ml.deployment.tables.given_columns import FITTING
 from apps.ml.errors import DataError, Finding
 from apps.ml.features.request_frame import EXPECTED
 
@@ -92,15 +95,11 @@ def expected_of(column: ColumnSchema) -> str:
     return f"{expected} or nothing" if column.nullable else expected
 
 
-def _is_of_kind(kind: object, column: ColumnSchema) -> bool:
-    types = pa.types
-    kind = kind.value_type if types.is_dictionary(kind) else kind  # type: ignore[attr-defined]
-    if types.is_null(kind):
-        return True
-    if column.kind == "categorical":
-        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-    number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-    return bool(number or (column.kind == "boolean" and types.is_boolean(kind)))
+def _is_of_kind(kind: Any, column: ColumnSchema) -> bool:
+    """Whether values are as in a request's table; decimals are numbers too, as databases write them to files."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_decimal = pa.types.is_decimal(kind) and column.kind != "categorical"
+    return is_decimal or kind_of(kind) in FITTING[column.kind]
 
 
 def _typed(values: Table, column: ColumnSchema, as_text: bool) -> tuple[pd.Series | Numbers, dict[str, Mask]]:
@@ -128,12 +127,8 @@ def _read_numbers(values: Table, column: ColumnSchema, as_text: bool) -> tuple[N
             truths_of_texts if column.kind == "boolean" else numbers_of_texts
         )
         return read(values)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_boolean(values.type):
-        values = values.cast(pa.uint8())
-    numbers = values.cast(pa.float64(), safe=False).to_numpy()
-    return np.array(numbers, dtype=np.float64), np.zeros(len(numbers), dtype=bool)
+    numbers = numbers_of(values)
+    return numbers, np.zeros(len(numbers), dtype=bool)
 
 
 def where(mask: Mask, values: Table) -> Table:

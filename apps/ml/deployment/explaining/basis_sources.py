@@ -1,6 +1,5 @@
 """Where the basis of a served version is found: a file of the server, the working tree, or the bundle's own summary."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +24,8 @@ from apps.ml.models.bundle import ModelBundle, read_bundle, read_reference
 from apps.ml.models.bundle_files import MANIFEST_FILE
 from apps.ml.models.parts.part import ExplainedPart
 from apps.ml.parameters import Explanations, read_parameters
+from apps.ml.prediction_log.state_folder import state_folder
 
-STATE_VARIABLE = "FAIRMIND_STATE_DIR"
-STATE_FOLDER = ".fairmind"
 PROFILE_SETTINGS = Explanations(reason_method="below_average_of_applicants")
 PROFILE_SEED = 0
 FROM_TRAINING = "the training rows, as in the evidence"
@@ -55,7 +53,7 @@ def basis_for(model: ServedModel, paths: ArtifactPaths = ArtifactPaths()) -> Bas
 
 def basis_path(bundle_digest: str) -> Path:
     """Return where a server looks for the file of a bundle: below FAIRMIND_STATE_DIR."""
-    return Path(os.environ.get(STATE_VARIABLE) or STATE_FOLDER) / "explaining" / f"{bundle_digest}.json"
+    return state_folder() / "explaining" / f"{bundle_digest}.json"
 
 
 def training_basis(bundle: ModelBundle, paths: ArtifactPaths) -> Basis:

@@ -7,6 +7,7 @@ the column lead there was looked up beforehand, as the places along the values w
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from apps.ml.deployment.explaining.tree_leaves import FloatArray, Positions, TreeLeaves
 
@@ -76,12 +77,11 @@ def leaf_neighbours(leaves: TreeLeaves, columns: Positions, values: list[FloatAr
     leaf, column = key // len(values), key % len(values)
     bits = np.bincount(wall, leaves.bit).astype(np.intp)
     width = max(len(rows) for rows in values)
-    passes = np.zeros((len(key), width + 1), dtype=np.int8)
+    passes = np.zeros((len(key), width), dtype=np.int8)
     for number, rows in enumerate(values):
         mine = np.flatnonzero(column == number)
-        patterns = np.array([leaves.patterns(row) for row in rows])
-        passes[mine, : len(rows)] = (patterns[:, leaf[mine]] & bits[mine] == bits[mine]).T
-    changes = np.diff(passes, axis=1, prepend=0)[:, :width]
+        passes[mine, : len(rows)] = _passed(leaves, rows, leaf[mine], bits[mine])
+    changes = np.diff(passes, axis=1, prepend=0)
     of_step, where = np.nonzero(changes)
     steps = np.bincount(of_step, minlength=len(key))
     first_wall = np.searchsorted(leaf, np.arange(len(leaves.count)))
@@ -103,6 +103,13 @@ def leaf_neighbours(leaves: TreeLeaves, columns: Positions, values: list[FloatAr
         width=width,
         states=np.concatenate([number * width + np.arange(len(rows)) for number, rows in enumerate(values)]),
     )
+
+
+def _passed(leaves: TreeLeaves, rows: FloatArray, leaf: Positions, bits: Positions) -> npt.NDArray[np.bool_]:
+    """Return bool [walls, rows]: which walls, by their leaves and bits, each row passes."""
+    patterns = np.array([leaves.patterns(row) for row in rows])
+    passed: npt.NDArray[np.bool_] = (patterns[:, leaf] & bits == bits).T
+    return passed
 
 
 def _spread(first: Positions, count: Positions) -> Positions:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from apps.ml.deployment.explaining.tree_leaves import NEARLY_ZERO, FloatArray, Positions, TreeLeaves
+from apps.ml.deployment.explaining.tree_leaves import FloatArray, Positions, TreeLeaves
+from apps.ml.deployment.scorers.tree_engines import NEARLY_ZERO
 
 WIDTHS = (8, 16, 32)
 """Bits of the numbers in which the patterns of leaves are packed: as many as a leaf has sides, or more."""

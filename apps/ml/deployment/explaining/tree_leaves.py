@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from apps.ml.deployment.scorers.tree_engines import NEARLY_ZERO
 from apps.ml.models.parts.boosted_trees import BoostedTrees
 
 FloatArray = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
-NEARLY_ZERO = float(np.float32(1e-35))
-"""LightGBM reads features of this size and below as 0 (`kZeroThreshold` in its include/LightGBM/meta.h)."""
 
 EVERYTHING = (-np.inf, np.inf, 1.0)
 Box = dict[int, tuple[float, float, float]]

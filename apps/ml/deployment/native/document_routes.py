@@ -8,8 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from apps.ml.deployment.native.routes import caller_of
-from apps.ml.deployment.requests.caller import Asked
+from apps.ml.deployment.requests.caller import Asked, caller_of
 
 
 def document_routes(document: Callable[[Asked], dict[str, Any]]) -> APIRouter:

@@ -1,15 +1,14 @@
 """`POST /v1/explain`: predictions with their explanations."""
 
-import math
 import time
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,31 +16,21 @@ from apps.ml.deployment.answering.desk import Answered, Desk
 from apps.ml.deployment.explaining.explained import explained, explained_rows, require_explainable
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
-from apps.ml.deployment.native.prediction import ThoroughAnswers
+from apps.ml.deployment.native.prediction import ThoroughAnswers, requested
 from apps.ml.deployment.native.prepared import PreparedVersions
-from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT, envelope_misfits
-from apps.ml.deployment.native.routes import JSON, REFUSALS, caller_of
+from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
+from apps.ml.deployment.native.routes import REFUSALS
 from apps.ml.deployment.observation.tracing import STAGES
-from apps.ml.deployment.requests.caller import Asked, Caller
+from apps.ml.deployment.requests.caller import Asked, Caller, caller_of
 from apps.ml.deployment.requests.error_shape import Shape
 from apps.ml.deployment.requests.limits import Limits
-from apps.ml.deployment.requests.refusals import RefusalError
-from apps.ml.deployment.requests.request_body import parse_json, read_body
+from apps.ml.deployment.requests.request_body import JSON_TYPE, parse_json, read_body
+from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.deployment.scorers.scorer import Value
 from apps.ml.deployment.versions.chosen import Chosen
-from apps.ml.errors import FairMindError
-from apps.ml.models.bundle import Answers
-
-__all__ = [
-    "ExplainedAnswers",
-    "ExplanationAnswer",
-    "explain_routes",
-    "explained",
-    "explained_rows",
-    "require_explainable",
-]
 
 ROUTE = "explain"
+FORM = '{"instances": [{…}], "counterfactual"?: …}'
 INSTANCE = "#/components/schemas/Instance"
 _ENCODER = msgspec.json.Encoder()
 
@@ -99,7 +88,7 @@ class ExplainedAnswers:
         return self._of_rows(chosen, request.rows, body, Wanted())
 
     def _whatever(self, body: bytes, caller: Caller) -> bytes:
-        request = _request_of(parse_json(body))
+        request = requested(parse_json(body), ExplanationRequest, FORM)
         version = None if request.version is None else str(request.version)
         chosen = self._desk.choose(Asked(caller, ROUTE, request.model, version, request.alias, request.subject))
         require_explainable(chosen.model, len(request.instances), request.wanted)
@@ -109,12 +98,12 @@ class ExplainedAnswers:
         frame = self._thorough.frame(request.instances, chosen.model)
         answered = self._desk.answer_frame(chosen, frame)
         start = time.perf_counter()
-        return self._written(answered, explained(chosen.model, frame, _answers(answered), request.wanted), start)
+        return self._written(answered, explained(chosen.model, frame, answered.answers, request.wanted), start)
 
     def _of_rows(self, chosen: Chosen, rows: Sequence[Sequence[Value]], body: bytes, what: Wanted) -> bytes:
         answered = self._desk.answer_rows(chosen, rows, body)
         start = time.perf_counter()
-        return self._written(answered, explained_rows(chosen.model, rows, _answers(answered), what), start)
+        return self._written(answered, explained_rows(chosen.model, rows, answered.answers, what), start)
 
     def _rows_that_fit(self, chosen: Chosen, instances: list[Any]) -> list[tuple[Value, ...]] | None:
         """Return the values of instances that fit plainly; None where only a frame can tell whether they do."""
@@ -129,14 +118,14 @@ class ExplainedAnswers:
         self._desk.meter.stage("explain", model.name, model.version, seconds)
         if stages is not None:
             stages.append(("explain", start, seconds))
-        return _content(answered, explanations)
+        return self._prepared.of(model).writer.many(answered, explanations)
 
 
 def explain_routes(desk: Desk, limits: Limits, prepared: PreparedVersions | None = None) -> APIRouter:
     """Return the route of explanations over one desk."""
     router, answers = APIRouter(), ExplainedAnswers(desk, limits, prepared or PreparedVersions())
     threads: list[CapacityLimiter] = []
-    content = {"application/json": {"schema": request_schema()}}
+    content = {JSON_TYPE: {"schema": request_schema()}}
 
     @router.post(
         "/v1/explain",
@@ -150,8 +139,8 @@ def explain_routes(desk: Desk, limits: Limits, prepared: PreparedVersions | None
         if not threads:
             threads.append(CapacityLimiter(limits.scoring_threads))
         body = await read_body(request, limits)
-        content = await to_thread.run_sync(answers.answer, body, caller_of(request), limiter=threads[0])
-        return Response(content, media_type=JSON)
+        content = await in_thread(partial(answers.answer, body, caller_of(request)), threads[0])
+        return Response(content, media_type=JSON_TYPE)
 
     return router
 
@@ -161,34 +150,3 @@ def request_schema() -> dict[str, Any]:
     schema = ExplanationRequest.model_json_schema()
     schema["properties"]["instances"]["items"] = {"$ref": INSTANCE}
     return schema
-
-
-def _request_of(document: Any) -> ExplanationRequest:
-    message = (
-        'The request has another shape than {"instances": [{…}], "counterfactual"?: …}. Mend what `findings` lists.'
-    )
-    if not isinstance(document, Mapping):
-        message = 'The body is not a JSON object. Send {"instances": [{…}]}.'
-        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "misfit", message)
-    try:
-        return ExplanationRequest.model_validate(document)
-    except ValidationError as error:
-        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "misfit", message, envelope_misfits(error)) from None
-
-
-def _answers(answered: Answered) -> Answers:
-    return Answers(answered.scores, answered.decisions)
-
-
-def _content(answered: Answered, explanations: list[dict[str, Any]]) -> bytes:
-    model, scores = answered.model, answered.scores.tolist()
-    if not all(map(math.isfinite, scores)):
-        raise FairMindError("a score is not finite. Serve another version of the model and look at its evidence.")
-    decisions = [None] * len(scores) if answered.decisions is None else answered.decisions.tolist()
-    threshold = model.bundle.info.threshold
-    predictions = [
-        {"id": name, "score": score, "decision": decision, "threshold": threshold, "explanation": explanation}
-        for name, score, decision, explanation in zip(answered.ids, scores, decisions, explanations, strict=True)
-    ]
-    head = {"model": model.name, "version": model.version, "evidence": model.evidence}
-    return _ENCODER.encode({**head, "predictions": predictions})

@@ -8,11 +8,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from apps.ml.data.processed import ColumnSchema
+from apps.ml.deployment.native.predict_route import PATH
 from apps.ml.deployment.native.request_schema import Envelope, example_row, row_model
 from apps.ml.deployment.tables.table_bodies import READERS
 
 REFERENCES = "#/components/schemas/{model}"
-PREDICT = "/v1/predict"
 TABLE = {"schema": {"type": "string", "format": "binary"}}
 FRAMEWORK_SHAPES = ("HTTPValidationError", "ValidationError")
 """FastAPI tells of a 422 in these shapes wherever a path has a parameter; no route here answers so."""
@@ -24,7 +24,7 @@ def openapi_document(app: FastAPI, columns: Sequence[ColumnSchema] | None) -> di
     document["components"]["schemas"].update(_request_schemas(columns))
     rows = {"application/json": {"schema": {"$ref": REFERENCES.format(model="PredictionRequest")}}}
     tables = dict.fromkeys(READERS, TABLE)
-    document["paths"][PREDICT]["post"]["requestBody"] = {"required": True, "content": {**rows, **tables}}
+    document["paths"][PATH]["post"]["requestBody"] = {"required": True, "content": {**rows, **tables}}
     _leave_out_framework_shapes(document)
     return document
 

@@ -2,23 +2,24 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
 
-from anyio import to_thread
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from apps.ml.deployment.answering.call_log import CallLog
+from apps.ml.deployment.answering.call_log import CallLog, NoLog
 from apps.ml.deployment.native.outcome_reports import LONGEST_SOURCE, outcome_entries
 from apps.ml.deployment.native.routes import TURNED_AWAY
-from apps.ml.deployment.requests.caller import Caller
+from apps.ml.deployment.requests.caller import Caller, caller_of
 from apps.ml.deployment.requests.error_shape import ErrorAnswer, Shape
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.requests.request_body import is_json, not_json, receive_body, require_plain
+from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.prediction_log.entries import OutcomeEntry
 from apps.ml.prediction_log.journal import LogFullError
 
@@ -29,6 +30,7 @@ INLINE_BYTES = 8_000
 REFUSALS: dict[int | str, dict[str, Any]] = {
     **TURNED_AWAY,
     400: {"model": ErrorAnswer, "description": "Empty body or invalid JSON"},
+    404: {"model": ErrorAnswer, "description": "The server keeps no prediction log"},
     408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
     413: {"model": ErrorAnswer, "description": "Body too large or too many outcomes"},
     415: {"model": ErrorAnswer, "description": "Content type other than application/json or JSON lines"},
@@ -95,20 +97,28 @@ def outcome_routes(log: CallLog, limits: Limits) -> APIRouter:
     )
     async def outcomes(request: Request) -> Response:
         """Report what truly happened, late, again or corrected. The latest report of a prediction holds."""
+        _require_kept(log)
         headers = dict(request.scope["headers"])
         require_plain(headers)
         lines = _is_lines(headers)
         if not lines and not is_json(headers):
             raise not_json()
         body = await receive_body(headers, request.receive, limits)
-        caller = getattr(request.state, "caller", None) or Caller()
+        caller = caller_of(request)
         if len(body) <= INLINE_BYTES:
             accepted = _take(body, lines, caller, log, limits)
         else:
-            accepted = await to_thread.run_sync(_take, body, lines, caller, log, limits)
+            accepted = await in_thread(partial(_take, body, lines, caller, log, limits))
         return JSONResponse({"accepted": accepted}, status_code=HTTPStatus.ACCEPTED)
 
     return router
+
+
+def _require_kept(log: CallLog) -> None:
+    """A label that nobody keeps is not accepted."""
+    if isinstance(log, NoLog):
+        message = "This server keeps no prediction log. Start it without --no-log, or report labels to another."
+        raise RefusalError(HTTPStatus.NOT_FOUND, "no_log", message)
 
 
 def _take(body: bytes, lines: bool, caller: Caller, log: CallLog, limits: Limits) -> int:
@@ -135,8 +145,9 @@ def _is_lines(headers: dict[bytes, bytes]) -> bool:
 def _request_body() -> dict[str, Any]:
     """The schemas stand where they are used: a body that is read by hand has no place among FastAPI's own."""
     forms = [_schema(form) for form in (Outcome, Outcomes, GroundTruth)]
-    content = {"application/json": {"schema": {"anyOf": forms}}}
-    return {"required": True, "content": content}
+    line = {"schema": {"type": "string", "description": "One outcome per line."}}
+    lines = dict.fromkeys(LINE_TYPES, line)
+    return {"required": True, "content": {"application/json": {"schema": {"anyOf": forms}}, **lines}}
 
 
 def _schema(form: type[Shape]) -> dict[str, Any]:

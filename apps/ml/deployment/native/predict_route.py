@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from starlette.types import Receive
 
 from apps.ml.deployment.answering.desk import Desk
@@ -15,10 +16,13 @@ from apps.ml.deployment.native.row_decoder import PlainRequest
 from apps.ml.deployment.native.table_answers import TableAnswers
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.requests.request_body import Headers, is_json, not_json, receive_body, require_plain
+from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.deployment.tables.table_bodies import is_table
 from apps.ml.deployment.versions.chosen import Chosen
 
+PATH = "/v1/predict"
 LONGEST_SECONDS = 60.0
 """Scoring the most rows that a request may hold takes a small part of this."""
 
@@ -48,6 +52,8 @@ class PredictRoute:
         require_plain(headers)
         body = await receive_body(headers, receive, self._limits)
         if is_json(headers):
+            if query:
+                raise _said_twice()
             return await self.answer(body, caller)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         if not is_table(content_type):
@@ -101,7 +107,7 @@ class PredictRoute:
     async def _in_thread(self, answer: Callable[[], bytes]) -> bytes:
         if self._threads is None:
             self._threads = CapacityLimiter(self._limits.scoring_threads)
-        return await to_thread.run_sync(self._timed, answer, limiter=self._threads)
+        return await in_thread(partial(self._timed, answer), self._threads)
 
     def _timed(self, answer: Callable[[], bytes]) -> bytes:
         job = object()
@@ -114,3 +120,10 @@ class PredictRoute:
     def _anyhow(self, body: bytes, caller: Caller) -> bytes:
         plain = self.plain(body, caller) if len(body) > INLINE_BYTES else None
         return self._thorough.answer(body, caller) if plain is None else plain
+
+
+def _said_twice() -> RefusalError:
+    message = (
+        "A JSON body says all that is asked for; the query is for tables. Put model, version or alias into the body."
+    )
+    return RefusalError(HTTPStatus.BAD_REQUEST, "query", message)

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from apps.ml.deployment.answering.desk import Desk
 from apps.ml.deployment.explaining.explained import explained, require_explainable
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.prepared import PreparedVersions
-from apps.ml.deployment.native.request_schema import Envelope, envelope_misfits, row_misfits
+from apps.ml.deployment.native.request_schema import (
+    MOST_MISFITS,
+    Envelope,
+    envelope_misfits,
+    row_misfits,
+    with_few_unknown,
+)
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError, misfit_of
@@ -19,9 +25,9 @@ from apps.ml.deployment.requests.request_body import parse_json
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.errors import RequestError
 from apps.ml.features.request_frame import frame_from_records
-from apps.ml.models.bundle import Answers
 
 ROUTE = "predict"
+Requested = TypeVar("Requested", bound=BaseModel)
 
 
 class ThoroughAnswers:
@@ -51,8 +57,7 @@ class ThoroughAnswers:
         writer = self._prepared.of(chosen.model).writer
         if not envelope.explain:
             return writer.many(answered)
-        answers = Answers(answered.scores, answered.decisions)
-        return writer.many(answered, explained(chosen.model, frame, answers))
+        return writer.many(answered, explained(chosen.model, frame, answered.answers))
 
     def frame(self, rows: list[Any], model: ServedModel) -> pd.DataFrame:
         """Return the typed frame of rows; :class:`RefusalError` 413 or 422 names what does not fit."""
@@ -74,18 +79,25 @@ class ThoroughAnswers:
 
 def envelope_of(document: Any) -> Envelope:
     """Return the checked envelope of a parsed body; :class:`RefusalError` 422 where it has another shape."""
+    return requested(document, Envelope, '{"instances": [{…}]}')
+
+
+def requested(document: Any, shape: type[Requested], form: str) -> Requested:
+    """Return a parsed body in the shape of its route; `form`: how that is written.
+
+    Raises
+    ------
+    RefusalError
+        422 another shape.
+    """
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     if not isinstance(document, Mapping):
-        raise _unprocessable('The body is not a JSON object. Send {"instances": [{…}]}.')
+        raise RefusalError(status, "misfit", 'The body is not a JSON object. Send {"instances": [{…}]}.')
     try:
-        return Envelope.model_validate(document)
+        return shape.model_validate(with_few_unknown(document, shape.model_fields, MOST_MISFITS))
     except ValidationError as error:
-        message = 'The request has another shape than {"instances": [{…}]}. Mend what `findings` lists.'
-        raise _unprocessable(message, error) from None
-
-
-def _unprocessable(message: str, error: ValidationError | None = None) -> RefusalError:
-    misfits = envelope_misfits(error) if error else []
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "misfit", message, misfits)
+        message = f"The request has another shape than {form}. Mend what `findings` lists."
+        raise RefusalError(status, "misfit", message, envelope_misfits(error)) from None
 
 
 def require_few(rows: int, limits: Limits) -> None:

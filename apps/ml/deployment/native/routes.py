@@ -10,13 +10,13 @@ from starlette.responses import HTMLResponse, Response
 from apps.ml.deployment.native.descriptions import description
 from apps.ml.deployment.native.docs_page import SECURITY, docs_page
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
-from apps.ml.deployment.native.predict_route import PredictRoute
+from apps.ml.deployment.native.predict_route import PATH, PredictRoute
 from apps.ml.deployment.native.schemas import ModelList, PredictionAnswer
-from apps.ml.deployment.requests.caller import Caller
+from apps.ml.deployment.requests.caller import Asked, caller_of
 from apps.ml.deployment.requests.error_shape import ErrorAnswer
+from apps.ml.deployment.requests.request_body import JSON_TYPE
 from apps.ml.deployment.versions.shelf import Shelf
 
-JSON = "application/json"
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "Empty or unreadable body"},
     401: {"model": ErrorAnswer, "description": "No valid API key, where keys are required"},
@@ -54,17 +54,11 @@ def native_routes(shelf: Shelf, predict: PredictRoute) -> APIRouter:
     return router
 
 
-def caller_of(request: Request) -> Caller:
-    """Return who asks, as the door found out."""
-    caller: Caller = getattr(request.state, "caller", None) or Caller()
-    return caller
-
-
 def _add_prediction(router: APIRouter, route: PredictRoute) -> None:
     answer: Any = PredictionAnswer | ExplanationAnswer
 
     @router.post(
-        "/v1/predict",
+        PATH,
         response_model=answer,
         responses=REFUSALS,
         operation_id="predict",
@@ -74,7 +68,7 @@ def _add_prediction(router: APIRouter, route: PredictRoute) -> None:
         """Score one row or many. The answers come in the order of the rows, with explanations where `explain` asks."""
         scope = request.scope
         content = await route.handle(dict(scope["headers"]), scope["query_string"], request.receive, caller_of(request))
-        return Response(content, media_type=JSON)
+        return Response(content, media_type=JSON_TYPE)
 
 
 def _add_models(router: APIRouter, shelf: Shelf) -> None:
@@ -87,7 +81,10 @@ def _add_models(router: APIRouter, shelf: Shelf) -> None:
 def _add_docs(router: APIRouter, shelf: Shelf) -> None:
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
-        """Show people how to ask."""
-        served = shelf.served()
-        page = await to_thread.run_sync(docs_page, served[0] if served else None, str(request.base_url).rstrip("/"))
+        """Show people how to ask; `model`, `version` and `alias` in the query say which version."""
+        served, named = shelf.served(), [request.query_params.get(key) for key in ("model", "version", "alias")]
+        model = served[0] if served else None
+        if any(named):
+            model = shelf.choose(Asked(caller_of(request), "docs", *named)).model
+        page = await to_thread.run_sync(docs_page, model, str(request.base_url).rstrip("/"), served)
         return HTMLResponse(page, headers=SECURITY)

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.native.prediction import ROUTE
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
 from apps.ml.deployment.requests.caller import Asked, Caller
@@ -47,4 +48,4 @@ def _asked(query: bytes, caller: Caller) -> Asked:
     if len(named) != len(pairs) or not set(named) <= set(NAMED) or len(named.get("subject", "")) > LONGEST_SUBJECT:
         message = f"The query takes {', '.join(NAMED)}, each once and not too long. Mend it."
         raise RefusalError(HTTPStatus.BAD_REQUEST, "query", message)
-    return Asked(caller, "predict", named.get("model"), named.get("version"), named.get("alias"), named.get("subject"))
+    return Asked(caller, ROUTE, named.get("model"), named.get("version"), named.get("alias"), named.get("subject"))

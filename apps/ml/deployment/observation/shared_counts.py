@@ -1,6 +1,7 @@
 """Counts of all processes of one server: each writes its own into a file, each can add them up."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -72,8 +73,9 @@ class SharedCounts:
             counts.refusals,
         )
         temporary = self._file.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(content))
-        temporary.replace(self._file)
+        with suppress(OSError):  # a full disk: the others know these counts later, and this thread goes on
+            temporary.write_bytes(msgspec.json.encode(content))
+            temporary.replace(self._file)
 
 
 def _add(total: Counts, other: CountsFile) -> None:

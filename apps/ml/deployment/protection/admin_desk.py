@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from apps.ml.deployment.protection.admin_log import DONE, AdminLog
 from apps.ml.deployment.protection.refused_attempts import action_of, actor_of
-from apps.ml.deployment.requests.caller import Caller
+from apps.ml.deployment.requests.caller import caller_of
 from apps.ml.deployment.requests.refusals import LOGGER, RefusalError
 
 BEGUN = "begun"
@@ -55,7 +55,7 @@ class AdminDesk:
 
     async def _enter(self, request: Request) -> None:
         """Refuse whom the door would refuse, should a route be reached without one, and pages of strangers."""
-        caller = _caller(request)
+        caller = caller_of(request)
         if "admin" not in caller.scopes:
             message = "Administration needs an API key with the scope `admin`. Ask the operator of the server for one."
             refusal = RefusalError(HTTPStatus.FORBIDDEN, "scope_missing", message)
@@ -68,7 +68,7 @@ class AdminDesk:
         raise refusal
 
     async def _note(self, request: Request, result: str) -> None:
-        caller = _caller(request)
+        caller = caller_of(request)
         action, target = action_of(request.scope)
         actor = actor_of(caller.key, request.scope)
         await to_thread.run_sync(self._adminlog.record, actor, action, target, caller.request, result)
@@ -85,11 +85,6 @@ class AdminDesk:
             await self._note(request, result)
         except SQLAlchemyError as error:
             LOGGER.warning("the end of an act of administration was not recorded", error=type(error).__name__)
-
-
-def _caller(request: Request) -> Caller:
-    caller: Caller | None = getattr(request.state, "caller", None)
-    return caller or Caller()
 
 
 def _comes_from_a_page(request: Request) -> bool:

@@ -4,7 +4,7 @@ uvicorn's protocol over httptools reads a request's head (its first line and hea
 long it takes, and goes on reading a body that nobody wants any more. Here a head has a size and a time, and a body that
 was refused has a time. Bodies that are wanted are bounded where they are read (`requests.limits`).
 
-References: RFC 6585, section 5 (431); RFC 9110, section 15.5.9 (408).
+References: RFC 6585, section 5 (431); RFC 9110, sections 7.8 (a server may ignore Upgrade) and 15.5.9 (408).
 """
 
 import asyncio
@@ -89,6 +89,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.more_body and self.cycle.response_complete and not self.transport.is_closing():
             self._rest_timer = self.loop.call_later(self.rest_seconds, self.transport.close)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if no other protocol had been asked for, and end: behind such a request nothing is parsed."""
+        if self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or too large a head of it."""

@@ -12,7 +12,9 @@ import re
 import secrets
 from typing import Final
 
-SCOPES: Final = ("predict", "explain", "outcomes", "admin")
+from apps.ml.deployment.requests.caller import EVERYTHING
+
+SCOPES: Final = EVERYTHING
 PREFIX: Final = "fm"
 ID_BYTES: Final = 5
 SECRET_BYTES: Final = 32

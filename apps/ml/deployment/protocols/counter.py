@@ -1,19 +1,19 @@
 """The counter where all protocols hand in: it reads the body, asks the desk and says which version answered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
 import pandas as pd
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
-from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.answering.desk import Answered, Desk
-from apps.ml.deployment.requests.caller import Asked, Caller
+from apps.ml.deployment.requests.caller import Asked, Caller, caller_of
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.request_body import Headers, receive_body, require_plain
+from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.deployment.versions.chosen import Chosen
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.shelf import Shelf
@@ -22,7 +22,6 @@ INLINE_BYTES = 2_000
 """Bodies up to this size (some 20 rows, 2 ms) are answered where they arrive: a thread costs a tenth more."""
 
 Result = TypeVar("Result")
-FrameOf = Callable[[Sequence[ColumnSchema]], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,7 @@ class Counter:
         headers = dict(request.headers.raw)
         require_plain(headers)
         body = await receive_body(headers, request.receive, self.limits)
-        caller = getattr(request.state, "caller", None) or Caller()
-        return Received(headers, body, caller)
+        return Received(headers, body, caller_of(request))
 
     async def work(self, size: int, work: Callable[[], Result]) -> Result:
         """Return what `work` on a body of `size` bytes gives, done in a thread unless the body is small."""
@@ -75,7 +73,7 @@ class Counter:
             return work()
         if self._threads is None:
             self._threads = CapacityLimiter(self.limits.scoring_threads)
-        return await to_thread.run_sync(work, limiter=self._threads)
+        return await in_thread(work, self._threads)
 
     def choose(self, caller: Caller, route: str, model: str | None = None, version: str | None = None) -> Chosen:
         """Return the version that answers; :class:`RefusalError` 404 or 503 where there is none."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from apps.ml.deployment.requests.request_body import JSON_TYPE
 from apps.ml.deployment.tables.table_bodies import READERS
 
-JSON = "application/json"
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -168,11 +168,11 @@ _FORMS = {
 }
 INVOCATION_BODY = _body(
     {
-        JSON: {"schema": {"oneOf": [_object({form: schema}, form) for form, schema in _FORMS.items()]}},
+        JSON_TYPE: {"schema": {"oneOf": [_object({form: schema}, form) for form, schema in _FORMS.items()]}},
         **dict.fromkeys(READERS, _BYTES),
     }
 )
-KSERVE_BODY = _body({JSON: {"schema": _object({"instances": _ROWS}, "instances")}})
+KSERVE_BODY = _body({JSON_TYPE: {"schema": _object({"instances": _ROWS}, "instances")}})
 _TENSOR = _object(
     {
         "name": {"type": "string"},
@@ -188,7 +188,7 @@ _TENSOR = _object(
 INFER_ANSWER: Responses = {200: {"content": {"application/octet-stream": _BYTES}}}
 INFER_BODY = _body(
     {
-        JSON: {
+        JSON_TYPE: {
             "schema": _object(
                 {
                     "id": {"type": "string"},

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 
-from apps.ml.deployment.requests.refusals import RefusalError
+from apps.ml.deployment.requests.refusals import answer_to
 from apps.ml.errors import RequestError
 
 MLFLOW_CODES = {
@@ -38,14 +38,7 @@ def error_answer(path: str, refusal: RequestError) -> Response | None:
     response or None
         None where the path is none of a peer's protocol: the native shape holds.
     """
-    shape = _shape_of(path)
-    if shape is None:
-        return None
-    if isinstance(refusal, RefusalError):
-        status, headers = HTTPStatus(refusal.status), refusal.headers
-    else:
-        status, headers = HTTPStatus.UNPROCESSABLE_ENTITY, None
-    return JSONResponse(shape(status, str(refusal)), status_code=status, headers=headers)
+    return None if _shape_of(path) is None else reshaped(path, answer_to(refusal, path))
 
 
 def reshaped(path: str, answer: Response) -> Response:

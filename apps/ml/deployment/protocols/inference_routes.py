@@ -14,7 +14,6 @@ from apps.ml.deployment.protocols.documents import (
     INFER_BODY,
     INFERENCE_REFUSALS,
     INFERENCE_TURNED_AWAY,
-    JSON,
     UNDESCRIBED,
     UNREADY,
     InferenceAnswer,
@@ -28,8 +27,7 @@ from apps.ml.deployment.protocols.infer_answer import infer_answer, outputs_of, 
 from apps.ml.deployment.protocols.infer_frame import frame_of_tensors
 from apps.ml.deployment.protocols.infer_request import JSON_SIZE_HEADER, parse_infer_request
 from apps.ml.deployment.protocols.input_datatypes import datatype_of
-from apps.ml.deployment.protocols.peer_route import PeerRoute
-from apps.ml.deployment.requests.request_body import is_json, not_json
+from apps.ml.deployment.requests.request_body import JSON_TYPE, is_json, not_json
 from apps.ml.deployment.versions.served_model import ServedModel
 
 ROUTE = "oip2"
@@ -43,7 +41,7 @@ VERSION = MODEL + "/versions/{version}"
 
 def inference_routes(counter: Counter) -> APIRouter:
     """Return the routes of the Open Inference Protocol."""
-    router = APIRouter(route_class=PeerRoute, tags=["Open Inference Protocol v2"])
+    router = APIRouter(tags=["Open Inference Protocol v2"])
     _add_server(router, counter)
     _add_metadata(router, counter)
     _add_readiness(router, counter)
@@ -129,7 +127,7 @@ def _answered(counter: Counter, received: Received, model: str, version: str | N
     answered = counter.answer(chosen, frame_of_tensors(request.tensors, info.columns))
     answer, headers = infer_answer(request, outputs, answered), lineage(answered)
     if answer.json_size is None:
-        return Response(answer.body, media_type=JSON, headers=headers)
+        return Response(answer.body, media_type=JSON_TYPE, headers=headers)
     headers["Inference-Header-Content-Length"] = str(answer.json_size)
     return Response(answer.body, media_type=BINARY, headers=headers)
 

@@ -12,7 +12,6 @@ from apps.ml.deployment.answering.desk import Answered
 from apps.ml.deployment.protocols.counter import Counter, Received, lineage
 from apps.ml.deployment.protocols.documents import (
     INFERENCE_REFUSALS,
-    JSON,
     KSERVE_BODY,
     UNDESCRIBED,
     Alive,
@@ -20,10 +19,9 @@ from apps.ml.deployment.protocols.documents import (
     Predictions,
 )
 from apps.ml.deployment.protocols.peer_json import parse_peer_json
-from apps.ml.deployment.protocols.peer_route import PeerRoute
 from apps.ml.deployment.protocols.record_forms import Record, misshapen, records_of_rows
 from apps.ml.deployment.requests.limits import Limits
-from apps.ml.deployment.requests.request_body import is_json, not_json
+from apps.ml.deployment.requests.request_body import JSON_TYPE, is_json, not_json
 from apps.ml.features.request_frame import frame_from_records
 
 ROUTE = "kserve1"
@@ -32,7 +30,7 @@ ROWS = ("instances", "inputs")
 
 def kserve_routes(counter: Counter) -> APIRouter:
     """Return the routes of KServe's first protocol; `GET /v1/models` is the native route's."""
-    router = APIRouter(route_class=PeerRoute, tags=["KServe v1"])
+    router = APIRouter(tags=["KServe v1"])
 
     @router.get("/", operation_id="kserve1_alive")
     async def alive() -> Alive:
@@ -92,4 +90,4 @@ def _answered(counter: Counter, received: Received, model: str) -> Response:
     names = [column.name for column in columns]
     records = records_of_prediction(parse_peer_json(received.body), names, counter.limits)
     answered = counter.answer(chosen, frame_from_records(records, columns))
-    return Response(prediction_answer(answered), media_type=JSON, headers=lineage(answered))
+    return Response(prediction_answer(answered), media_type=JSON_TYPE, headers=lineage(answered))

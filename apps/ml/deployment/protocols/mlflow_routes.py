@@ -8,13 +8,12 @@ from typing import Any
 import pandas as pd
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.protocols.counter import Counter, Received, lineage
 from apps.ml.deployment.protocols.documents import (
     INVOCATION_BODY,
-    JSON,
     MLFLOW_REFUSALS,
     MLFLOW_TURNED_AWAY,
     Invocations,
@@ -22,20 +21,20 @@ from apps.ml.deployment.protocols.documents import (
 )
 from apps.ml.deployment.protocols.mlflow_forms import invocation_answer, records_of_invocation
 from apps.ml.deployment.protocols.peer_json import parse_peer_json
-from apps.ml.deployment.protocols.peer_route import PeerRoute
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
-from apps.ml.deployment.requests.request_body import is_json
+from apps.ml.deployment.requests.request_body import JSON_TYPE, is_json
 from apps.ml.deployment.tables.table_bodies import frame_of_body
 from apps.ml.features.request_frame import frame_from_records
 
 ROUTE = "invocations"
 UNREADY: Responses = {503: MLFLOW_REFUSALS[503]}
+VERSION: Responses = {**MLFLOW_TURNED_AWAY, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 def mlflow_routes(counter: Counter) -> APIRouter:
     """Return the routes of MLflow's scoring protocol."""
-    router = APIRouter(route_class=PeerRoute, tags=["MLflow"])
+    router = APIRouter(tags=["MLflow"])
     _add_health(router, counter)
     _add_invocations(router, counter)
     return router
@@ -47,15 +46,13 @@ def _add_health(router: APIRouter, counter: Counter) -> None:
         reason = counter.why_not_ready()
         if reason is not None:
             raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", reason, headers={"Retry-After": "1"})
-        return Response("\n", media_type=JSON)
+        return Response("\n", media_type=JSON_TYPE)
 
     for path in ("/ping", "/health"):
         name = f"mlflow_{path[1:]}"
         router.add_api_route(path, ping, responses=UNREADY, operation_id=name, response_class=Response)
 
-    @router.get(
-        "/version", responses=MLFLOW_TURNED_AWAY, operation_id="mlflow_version", response_class=PlainTextResponse
-    )
+    @router.get("/version", responses=VERSION, operation_id="mlflow_version", response_class=Response)
     async def mlflow_version() -> Response:
         """Tell the version of MLflow whose protocol is spoken."""
         return Response(version("mlflow"), media_type="text/plain")
@@ -92,7 +89,7 @@ def _answered(counter: Counter, received: Received, model: str | None) -> Respon
     chosen = counter.choose(received.caller, ROUTE, model)
     frame = frame_of_invocation(received, chosen.model.bundle.info.columns, counter.limits)
     answered = counter.answer(chosen, frame)
-    return Response(invocation_answer(answered), media_type=JSON, headers=lineage(answered))
+    return Response(invocation_answer(answered), media_type=JSON_TYPE, headers=lineage(answered))
 
 
 def frame_of_invocation(received: Received, columns: Sequence[ColumnSchema], limits: Limits) -> pd.DataFrame:

@@ -1,8 +1,14 @@
 """Who asks, and what is asked for beside the rows."""
 
 from dataclasses import dataclass
+from typing import Final
 
-OPEN = frozenset(("predict", "explain", "outcomes", "admin"))
+from starlette.requests import Request
+
+EVERYTHING: Final = ("predict", "explain", "outcomes", "admin")
+"""What can be allowed at all."""
+
+OPEN = frozenset(EVERYTHING)
 """Scopes of everybody where no keys are required."""
 
 
@@ -29,3 +35,9 @@ class Asked:
     version: str | None = None
     alias: str | None = None
     subject: str | None = None
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the door found out; everybody where there is no door."""
+    caller: Caller = getattr(request.state, "caller", None) or Caller()
+    return caller

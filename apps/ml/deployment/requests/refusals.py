@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from apps.ml.deployment.observation.logs import server_log
+from apps.ml.deployment.requests.caller import caller_of
 from apps.ml.deployment.requests.error_shape import ErrorAnswer, ErrorBody, Misfit
 from apps.ml.errors import FairMindError, Finding, RequestError, ServiceUnavailableError
 
@@ -53,9 +54,9 @@ def install_refusals(app: FastAPI, reshape: Reshape = lambda _, answer: answer) 
     """Answer every error of `app` in the one shape; `reshape` puts it into that of the protocol that a path speaks."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        caller = getattr(request.state, "caller", None)
-        path = request.url.path
-        return reshape(path, answer_to(error, path, None if caller is None else caller.request))
+        # Without the prefix of a proxy, by which no protocol would be told.
+        path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
+        return reshape(path, answer_to(error, path, caller_of(request).request))
 
     for kind in (FairMindError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)

@@ -19,7 +19,8 @@ from apps.ml.models.parts.boosted_trees import BoostedTrees
 Matrix = npt.NDArray[np.float64]
 
 NEARLY_ZERO = float(np.float32(1e-35))
-"""LightGBM's library takes features within this of 0 for 0; its own trees have no threshold in between."""
+"""LightGBM's library takes features within this of 0 for 0 (`kZeroThreshold` in its include/LightGBM/meta.h); its own
+trees have no threshold in between."""
 
 
 class ManyRows(Protocol):

@@ -54,7 +54,10 @@ class Application:
         predict = PredictRoute(desk, self.options.limits, prepared)
         self.readings = Readings(self.shelf, self.options, predict)
         self._background = Background(self.shelf, self.options, self.meter, on_finished)
-        self.api = FastAPI(title=TITLE, version=PROTOCOL_VERSION, lifespan=self._lifespan, **NO_PAGES)
+        # A redirect would name the host that the caller named, and send the rows once more, over plain HTTP.
+        self.api = FastAPI(
+            title=TITLE, version=PROTOCOL_VERSION, lifespan=self._lifespan, redirect_slashes=False, **NO_PAGES
+        )
         parts = Parts(self.shelf, desk, prepared, predict, self.readings, self._background, self.options)
         add_routes(self.api, parts)
         self.api.include_router(document_routes(self.openapi_of))

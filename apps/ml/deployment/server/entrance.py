@@ -1,18 +1,19 @@
 """Where every request comes in: predictions take the short way, all else goes through the routes; both are counted."""
 
+import asyncio
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apps.ml.deployment.native.predict_route import PredictRoute
+from apps.ml.deployment.native.predict_route import PATH, PredictRoute
 from apps.ml.deployment.observation.meter import Meter
-from apps.ml.deployment.observation.tracing import Tracing
+from apps.ml.deployment.observation.tracing import Stages, Tracing
 from apps.ml.deployment.protection.door import Door
-from apps.ml.deployment.protection.turned_away import TurnedAwayError
+from apps.ml.deployment.protection.turned_away import TurnedAwayError, draining
 from apps.ml.deployment.requests.refusals import RefusalError, answer_to
+from apps.ml.deployment.requests.request_body import JSON_TYPE
 
-PREDICT = "/v1/predict"
-JSON_HEADER = (b"content-type", b"application/json")
+JSON_HEADER = (b"content-type", JSON_TYPE.encode())
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 UNKNOWN_ROUTE = "other"
 """Label of paths that no route has, so that strangers cannot make labels without end."""
@@ -35,12 +36,14 @@ class Entrance:
             return
         start = time.perf_counter()
         stages = None if self._tracing is None else self._tracing.begin()
-        if scope["path"] == PREDICT and scope["method"] == "POST":
-            status = await self._answer_prediction(scope, receive, send)
-            route = PREDICT
-        else:
-            status = await self._answer_rest(scope, receive, send)
-            route = _route(scope)
+        is_prediction = scope["path"] == PATH and scope["method"] == "POST"
+        answer, status = self._answer_prediction if is_prediction else self._answer_rest, 500
+        try:
+            status = await answer(scope, receive, send)
+        finally:  # the framework raises once more what it answered with 500
+            self._note(scope, PATH if is_prediction else _route(scope), status, start, stages)
+
+    def _note(self, scope: Scope, route: str, status: int, start: float, stages: Stages | None) -> None:
         method = scope["method"] if scope["method"] in METHODS else UNKNOWN_ROUTE
         self._meter.request(method, route, status, time.perf_counter() - start)
         if self._tracing is not None and stages is not None:
@@ -57,6 +60,8 @@ class Entrance:
         request = caller.request or ""
         try:
             content = await self._predict.handle(dict(headers), scope["query_string"], receive, caller)
+        except asyncio.CancelledError:  # the server ends, and has waited for the body long enough
+            return await self._refuse(draining(request), request, send)
         except Exception as error:  # noqa: BLE001 (every error becomes an answer; unknown ones are logged)
             return await self._refuse(error, request, send)
         finally:
@@ -68,7 +73,7 @@ class Entrance:
         return 200
 
     async def _refuse(self, error: Exception, request: str, send: Send) -> int:
-        answer = answer_to(error, PREDICT, request)
+        answer = answer_to(error, PATH, request)
         if isinstance(error, RefusalError):
             self._meter.refused(error.code)
         headers = [*answer.raw_headers, *self._door.answer_headers(request)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from apps.ml.deployment.native.routes import TURNED_AWAY
 from apps.ml.deployment.native.schemas import Health, Readiness
@@ -15,6 +15,7 @@ from apps.ml.deployment.observation.meter import Counts
 from apps.ml.deployment.observation.state import ServerState
 
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "Predictions are not answered"}}
+METRICS = {**TURNED_AWAY, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 def health_routes(readiness: Callable[[], Readiness]) -> APIRouter:
@@ -40,7 +41,7 @@ def metrics_routes(counts: Callable[[], Counts], state: Callable[[], ServerState
     """Return the route that Prometheus asks."""
     router = APIRouter()
 
-    @router.get("/metrics", responses=TURNED_AWAY, operation_id="metrics", response_class=PlainTextResponse)
+    @router.get("/metrics", responses=METRICS, operation_id="metrics", response_class=Response)
     async def metrics() -> Response:
         """Return rates, errors, latencies by stage and version, queue, log lag and the scorers in use."""
         return Response(exposition(counts(), state()), media_type=CONTENT_TYPE_LATEST)

@@ -54,6 +54,7 @@ def http_server(application: Application) -> uvicorn.Server:
             lifespan="on",
             loop="uvloop",
             http=BoundedHttpProtocol,
+            ws="none",  # a connection that was handed over to WebSocket would be bounded by nothing
             log_config=None,
             access_log=False,
             server_header=False,

@@ -59,7 +59,10 @@ class KeeperProcess:
                 pause = LOOK_SECONDS
                 continue
             server_log().error("the keeper ended and is started again", exit_code=code)
-            self._process = self._started()
+            try:
+                self._process = self._started()
+            except OSError as error:  # no memory, processes or files left; there may be some next time
+                server_log().error("the keeper cannot be started", reason=error.strerror)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _started(self, *more: str) -> "subprocess.Popen[bytes]":

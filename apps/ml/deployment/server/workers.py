@@ -77,7 +77,7 @@ class Workers:
         """Start a worker again that ended; return its exit code where that would not help, else 0."""
         if not place.process:
             if not self._ending and time.monotonic() >= place.since + place.pause:
-                self._start(worker)
+                self._start_again(worker, place)
             return 0
         ended, status = os.waitpid(place.process, os.WNOHANG)
         if not ended:
@@ -96,6 +96,13 @@ class Workers:
         place.since = now
         server_log().error("a worker ended and is started again", worker=worker, exit_code=code)
         return 0
+
+    def _start_again(self, worker: int, place: _Place) -> None:
+        try:
+            self._start(worker)
+        except OSError as error:  # no memory or processes left; there may be some next time
+            server_log().error("a worker cannot be started", worker=worker, reason=error.strerror)
+            place.since, place.pause = time.monotonic(), min(2 * place.pause + LOOK_SECONDS, LONGEST_PAUSE_SECONDS)
 
     def _start(self, worker: int) -> None:
         parent, place = os.getpid(), self._places[worker]

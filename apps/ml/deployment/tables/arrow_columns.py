@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.requests.limits import Limits
-from apps.ml.deployment.tables.given_columns import GivenColumn, GivenKind, Numbers
+from apps.ml.deployment.tables.arrow_values import kind_of, numbers_of
+from apps.ml.deployment.tables.given_columns import GivenColumn, GivenKind
 from apps.ml.deployment.tables.refused_tables import require_unpacked, unreadable
 
 PANDAS_INDEX = "__index_level_"
@@ -25,7 +26,7 @@ def kinds_of(schema: pa.Schema) -> dict[str, GivenKind]:
     """
     if len(set(schema.names)) != len(schema.names):
         raise unreadable("it holds two columns of one name", "Name each column once.")
-    return {field.name: _kind(field.type) for field in schema if not field.name.startswith(PANDAS_INDEX)}
+    return {field.name: kind_of(field.type) for field in schema if not field.name.startswith(PANDAS_INDEX)}
 
 
 def readable_names(kinds: Mapping[str, GivenKind], columns: Sequence[ColumnSchema]) -> list[str]:
@@ -57,34 +58,11 @@ def _unread(kind: GivenKind) -> GivenKind:
     return "nothing" if kind == "nothing" else "other"
 
 
-def _kind(data_type: pa.DataType) -> GivenKind:
-    if pa.types.is_dictionary(data_type):
-        inner = _kind(data_type.value_type)
-        return "other" if inner == "nothing" else inner
-    if pa.types.is_boolean(data_type):
-        return "truth"
-    if pa.types.is_integer(data_type) or pa.types.is_floating(data_type):
-        return "number"
-    if pa.types.is_string(data_type) or pa.types.is_large_string(data_type) or pa.types.is_string_view(data_type):
-        return "text"
-    return "nothing" if pa.types.is_null(data_type) else "other"
-
-
 def _given(kind: GivenKind, column: pa.ChunkedArray, limits: Limits) -> GivenColumn:
     if kind == "text":
         require_unpacked(_text_bytes(column), limits)
         return GivenColumn(kind, len(column), texts=column.to_pylist())
-    return GivenColumn(kind, len(column), numbers=_numbers(column))
-
-
-def _numbers(column: pa.ChunkedArray) -> Numbers:
-    """Return float64 [n], NaN where missing; whole numbers beyond 2^53 are rounded as `float` rounds them."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    plain = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
-    missing = column.is_null().to_numpy(zero_copy_only=False)
-    numbers = np.asarray(pc.fill_null(plain, pa.scalar(0, plain.type)).to_numpy(), dtype=np.float64)
-    return np.where(missing, np.nan, numbers)
+    return GivenColumn(kind, len(column), numbers=numbers_of(column))
 
 
 def _text_bytes(column: pa.ChunkedArray) -> int:

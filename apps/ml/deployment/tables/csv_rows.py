@@ -1,7 +1,8 @@
 """CSV: text whose values are read as the signature says.
 
 The first line names the columns. An empty cell is a missing value; a number is written in digits, with a point and an
-exponent where needed; a boolean is true or false in any case, 1 or 0.
+exponent where needed; a boolean is true or false in any case, 1 or 0. `batch.text_values` reads the millions of cells
+of a file by the same rules, whole columns at once; here the values of single cells are needed to say what is wrong.
 """
 
 import csv
@@ -14,10 +15,10 @@ import pandas as pd
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.tables.refused_tables import require_rows, unreadable
+from apps.ml.deployment.tables.written_values import DECIMAL, TRUTHS
 from apps.ml.features.request_frame import frame_from_records
 
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-TRUTH_VALUES = {"true": True, "false": False}
+NUMBER = re.compile(DECIMAL)
 Cell = float | bool | str | None
 
 
@@ -34,7 +35,7 @@ def frame_of_csv(body: bytes, columns: Sequence[ColumnSchema], limits: Limits) -
     """
     try:
         lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        header, cells = _header(lines), _cells(lines, limits)
+        header, cells = _header(lines, {column.name for column in columns}), _cells(lines, limits)
     except UnicodeDecodeError:
         raise unreadable("it is not UTF-8") from None
     except csv.Error:
@@ -43,8 +44,11 @@ def frame_of_csv(body: bytes, columns: Sequence[ColumnSchema], limits: Limits) -
     return frame_from_records(records, columns)
 
 
-def _header(lines: Iterator[list[str]]) -> list[str]:
+def _header(lines: Iterator[list[str]], names: set[str]) -> list[str]:
+    """Return the names of the columns; a first line without any known name is a person's row and is not repeated."""
     header = next((line for line in lines if line), [])
+    if header and names.isdisjoint(header):
+        raise unreadable("its first line names no column of the model", "Begin with a header.")
     if len(set(header)) != len(header):
         raise unreadable("its header names a column twice", "Name each column once.")
     return header
@@ -81,6 +85,6 @@ def _value(cell: str, kind: str) -> Cell:
         return None
     if kind == "categorical":
         return cell
-    if kind == "boolean" and cell.lower() in TRUTH_VALUES:
-        return TRUTH_VALUES[cell.lower()]
+    if kind == "boolean" and cell.lower() in TRUTHS:
+        return TRUTHS[cell.lower()]
     return float(cell) if NUMBER.fullmatch(cell) else cell

@@ -3,9 +3,8 @@
 import bisect
 import hashlib
 import random
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.ml.deployment.requests.caller import Asked
@@ -52,13 +51,6 @@ class TrafficChooser:
         self._slots = _slots(shelf, plan)
         self._salted = hashlib.sha256(plan.salt.encode() + b"\x00")
         self._unnamed_are_divided = _is_of(plan, shelf.slots[0], self._slots)
-        self._fallbacks = dict.fromkeys(self._names, 0)
-        self._counting = threading.Lock()
-
-    @property
-    def fallbacks(self) -> Mapping[str, int]:
-        """Requests per arm that the first arm's version answered because the arm's own was not loaded."""
-        return dict(self._fallbacks)
 
     def choose(self, asked: Asked) -> Chosen:
         """Return the version and the arm.
@@ -77,10 +69,7 @@ class TrafficChooser:
         model = self._slots[number].model
         if model is not None:
             return Chosen(asked, model, self._names[number])
-        served = self._slots[0].served()
-        with self._counting:
-            self._fallbacks[self._names[number]] += 1
-        return Chosen(asked, served, FALLBACK + self._names[number])
+        return Chosen(asked, self._slots[0].served(), FALLBACK + self._names[number])
 
     def assign(self, subject: str | None) -> Assigned:
         """Return the arm of a subject now; for None one is drawn."""

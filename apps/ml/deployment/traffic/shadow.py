@@ -27,8 +27,8 @@ from apps.ml.prediction_log.identifiers import (
     VERSION_7,
     prediction_ids,
 )
+from apps.ml.prediction_log.shadows import SHADOW
 
-SHADOW = "shadow:"
 NOT_LOADED = "not loaded"
 OTHER_COLUMNS = "needs columns that the answering version lacks"
 FAILED = "scoring failed"
@@ -65,11 +65,7 @@ class ShadowScorer:
         """Calls that a shadow did not score, by its name and the reason."""
         return dict(self._failures)
 
-    def entries_for(self, answer: AnswerEntry, columns: Sequence[ColumnEntry]) -> list[AnswerEntry]:
-        """Return one entry per shadow that could score the inputs of `answer`; see :meth:`entries_for_all`."""
-        return self.entries_for_all([AnsweredCall(answer, columns)])
-
-    def entries_for_all(self, answered: Sequence[AnsweredCall]) -> list[AnswerEntry]:
+    def entries_for(self, answered: Sequence[AnsweredCall]) -> list[AnswerEntry]:
         """Return the entries of all shadows for many calls, scored together. Never raises; failures are counted.
 
         An entry has the inputs, the moment, the route and the subject of the call that was answered, `arm`

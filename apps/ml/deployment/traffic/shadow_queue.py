@@ -63,7 +63,7 @@ class ShadowQueue:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            for entry in self._scorer.entries_for_all(batch):
+            for entry in self._scorer.entries_for(batch):
                 self._write(entry)
 
     def _next_batch(self) -> list[AnsweredCall]:

@@ -18,7 +18,9 @@ LIMITS = Limits(body_bytes=65_536, body_seconds=10.0)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "Empty body or invalid JSON"},
     401: {"model": ErrorAnswer, "description": "Not signed with this server's secret, or older than 5 minutes"},
+    408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
     413: {"model": ErrorAnswer, "description": "Body too large"},
+    415: {"model": ErrorAnswer, "description": "A content type that is not JSON in UTF-8"},
 }
 
 

@@ -1,9 +1,8 @@
 """A small real bundle, trained once, and real servers that are stopped when a test is over."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-import uvicorn
 
 from apps.ml.data.processed import ColumnSchema, ProcessedSchema
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.http_server import listen
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource, ModelSource
 from apps.ml.features.specification import feature_specification
@@ -25,6 +22,7 @@ from apps.ml.models.bundle import BundleInfo, ModelBundle, read_bundle, write_bu
 from apps.ml.models.golden_rows import records
 from apps.ml.models.training import TrainingRows, train
 from apps.ml.parameters import FeatureEngineering, ModelTraining
+from apps.ml.tests.protected_server import serving
 
 TRAINING_ROWS = 200
 ROWS = 300
@@ -110,24 +108,11 @@ def as_instances(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{**record, "homeowner": bool(record["homeowner"])} for record in records(frame, COLUMNS)]
 
 
-@contextmanager
 def running(
     source: ModelSource, limits: Limits | None = None, options: Options | None = None
-) -> Iterator[httpx.Client]:
-    """Run a real server on a free port in a thread and yield a client of it."""
-    listening = listen("127.0.0.1", 0)
-    application = Application([source], options or Options(limits=limits or Limits()))
-    configuration = uvicorn.Config(application, log_config=None, access_log=False, lifespan="on")
-    server = uvicorn.Server(configuration)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+) -> AbstractContextManager[httpx.Client]:
+    """Run the application of one source on a free port and yield a client of it."""
+    return serving(Application([source], options or Options(limits=limits or Limits())))
 
 
 def wait_until_finished(client: httpx.Client) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from apps.ml.deployment.batch.file_scoring import Outcome, score_file
+from apps.ml.deployment.batch.file_scoring import Finished, score_file
 from apps.ml.deployment.batch.job import Job
 from apps.ml.deployment.batch.same_scorer import with_scorer
 from apps.ml.deployment.batch.team import ThisProcess
@@ -18,7 +18,7 @@ from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.serving_policy import ServingPolicy
 from apps.ml.tests.loan_files import applications
 
-Score = Callable[..., Outcome]
+Score = Callable[..., Finished]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def people() -> pd.DataFrame:
 def score(served: ServedModel) -> Score:
     """Score a file in this process, or by another team."""
 
-    def run(source: Path, target: Path, **more: Any) -> Outcome:
+    def run(source: Path, target: Path, **more: Any) -> Finished:
         how: dict[str, Any] = {"team": ThisProcess(), "start": "resume", "tell": None, "model": served, "scorer": None}
         how |= {name: more.pop(name) for name in list(more) if name in how}
         model = how["model"] if how["scorer"] is None else with_scorer(how["model"], how["scorer"])

@@ -62,18 +62,18 @@ def test_misfits_are_set_aside_with_their_reasons_and_all_others_scored(
     chunk_rows: int,
 ) -> None:
     target = tmp_path / "out.parquet"
-    outcome = score(write(ill, "in.csv"), target, on_misfit="quarantine", chunk_rows=chunk_rows)
+    finished = score(write(ill, "in.csv"), target, on_misfit="quarantine", chunk_rows=chunk_rows)
     scored, aside = read_back(target), pd.read_parquet(tmp_path / "out.parquet.misfits.parquet")
     assert aside["row"].tolist() == WRONG
     assert scored["row"].tolist() == [row for row in range(500) if row not in WRONG]
-    assert (outcome.rows, outcome.scored, outcome.set_aside) == (500, 500 - len(WRONG), len(WRONG))
+    assert (finished.rows, finished.scored, finished.set_aside) == (500, 500 - len(WRONG), len(WRONG))
     expected = bundle.score(typed(people))[scored["row"]]
     np.testing.assert_allclose(scored["score"], expected, rtol=0, atol=1e-12)
     reasons = dict(zip(aside["row"], aside["reason"], strict=True))
     assert reasons[499] == "column 'homeowner': the value has the wrong type; expected true, false, 1 or 0"
     assert reasons[3] == "column 'age': the number is not whole; expected a whole number"
     assert aside["age"].tolist() == ill["age"].iloc[WRONG].tolist()
-    assert sum(count.rows for count in outcome.misfits) == 7
+    assert sum(count.rows for count in finished.misfits) == 7
 
 
 def test_records_with_other_numbers_of_fields_are_misfits_and_the_rows_keep_their_numbers(
@@ -101,8 +101,8 @@ def test_rows_are_set_aside_from_parquet_too_and_pieces_may_hold_nothing_else(
         people.astype({"age": "float64"}).assign(age=lambda rows: rows["age"].where(rows.index >= 60, 0.5)),
         "in.parquet",
     )
-    outcome = score(source, tmp_path / "out.csv", on_misfit="quarantine", chunk_rows=20)
-    assert (outcome.scored, outcome.set_aside) == (440, 60)
+    finished = score(source, tmp_path / "out.csv", on_misfit="quarantine", chunk_rows=20)
+    assert (finished.scored, finished.set_aside) == (440, 60)
     assert read_back(tmp_path / "out.csv")["row"].tolist() == list(range(60, 500))
 
 
@@ -112,8 +112,8 @@ def test_a_job_that_failed_goes_on_when_misfits_are_to_be_set_aside(
     source, target = write(ill.iloc[5:].reset_index(drop=True), "in.csv"), tmp_path / "out.csv"
     with pytest.raises(DataError, match="do not fit"):
         score(source, target, chunk_rows=30)
-    outcome = score(source, target, chunk_rows=30, on_misfit="quarantine")
-    assert (outcome.found_parts, outcome.set_aside) == (2, 5)
+    finished = score(source, target, chunk_rows=30, on_misfit="quarantine")
+    assert (finished.found_parts, finished.set_aside) == (2, 5)
 
 
 def test_parts_with_rows_set_aside_do_not_slip_into_a_job_that_must_fail(
@@ -186,6 +186,6 @@ def test_a_damaged_parquet_file_is_refused(people: pd.DataFrame, write: Write, s
 
 
 def test_findings_are_facts_for_machines(ill: pd.DataFrame, write: Write, score: Any, tmp_path: Path) -> None:
-    outcome = score(write(ill, "in.csv"), tmp_path / "out.csv", on_misfit="quarantine")
-    written = json.loads(json.dumps([count.to_dict() for count in outcome.misfits]))
+    finished = score(write(ill, "in.csv"), tmp_path / "out.csv", on_misfit="quarantine")
+    written = json.loads(json.dumps([count.to_dict() for count in finished.misfits]))
     assert {"column": "age", "code": "not_whole", "rows": 4, "first": [3, 70, 71]} in written

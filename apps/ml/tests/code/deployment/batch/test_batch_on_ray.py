@@ -51,9 +51,9 @@ def test_a_local_ray_goes_on_with_a_job_and_gives_the_same_bytes(
 
     with pytest.raises(KeyboardInterrupt):
         score(source, target, chunk_rows=100, tell=stop)
-    outcome = score(source, target, chunk_rows=100, team=OnRay("local", 2))
+    finished = score(source, target, chunk_rows=100, team=OnRay("local", 2))
     import ray
 
     assert not ray.is_initialized()
-    assert (outcome.rows, outcome.found_parts, outcome.parts) == (500, 1, 5)
+    assert (finished.rows, finished.found_parts, finished.parts) == (500, 1, 5)
     assert target.read_bytes() == (tmp_path / "alone.parquet").read_bytes()

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.errors import BadInputError, BundleError
 from apps.ml.models.bundle import write_bundle
 from apps.ml.tests.code.deployment.conftest import train_bundle
+from apps.ml.tests.code.deployment.server_faults.processes import children, is_running, wait_until
 
 Write = Callable[[pd.DataFrame, str], Path]
 REPOSITORY = Path(__file__).parents[6]
@@ -76,25 +76,10 @@ def test_worker_processes_end_with_a_killed_parent(
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
-        workers = children_of(parent.pid)
+        workers = children(parent.pid)
         parent.kill()
     assert workers
-    deadline = time.monotonic() + 10
-    while any(is_alive(worker) for worker in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [worker for worker in workers if is_alive(worker)]
-
-
-def children_of(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def is_alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    wait_until(lambda: not any(map(is_running, workers)))
 
 
 def test_only_missing_parts_are_scored_again(people: pd.DataFrame, write: Write, score: Any, tmp_path: Path) -> None:
@@ -103,8 +88,8 @@ def test_only_missing_parts_are_scored_again(people: pd.DataFrame, write: Write,
     (tmp_path / "out.csv.parts" / "000001.part").write_bytes(b"cut off")
     (tmp_path / "out.csv.parts" / "000002.json").write_bytes(b"")
     told: list[int] = []
-    outcome = score(source, target, chunk_rows=50, tell=lambda rows, _: told.append(rows))
-    assert (outcome.found_parts, outcome.parts, len(told)) == (2, 10, 8)
+    finished = score(source, target, chunk_rows=50, tell=lambda rows, _: told.append(rows))
+    assert (finished.found_parts, finished.parts, len(told)) == (2, 10, 8)
     score(source, tmp_path / "undisturbed.csv", chunk_rows=50)
     assert target.read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
 
@@ -122,8 +107,8 @@ def test_a_run_that_was_killed_while_it_joined_needs_no_row_again(
         score(source, target, chunk_rows=100)
     monkeypatch.undo()
     told: list[int] = []
-    outcome = score(source, target, chunk_rows=100, tell=lambda rows, _: told.append(rows))
-    assert (outcome.rows, outcome.found_parts, told) == (500, 5, [])
+    finished = score(source, target, chunk_rows=100, tell=lambda rows, _: told.append(rows))
+    assert (finished.rows, finished.found_parts, told) == (500, 5, [])
     assert target.exists()
 
 

@@ -31,7 +31,7 @@ WAGES = Path(__file__).parents[2] / "models" / "format_2_wages_bundle"
 def test_scores_and_decisions_are_the_bundles_in_the_order_of_the_rows(
     people: pd.DataFrame, bundle: ModelBundle, write: Write, score: Any, tmp_path: Path, source: str, target: str
 ) -> None:
-    outcome = score(write(people, source), tmp_path / target, chunk_rows=64)
+    finished = score(write(people, source), tmp_path / target, chunk_rows=64)
     found, expected = read_back(tmp_path / target), bundle.answers(typed(people))
     np.testing.assert_allclose(found["score"], expected.scores, rtol=0, atol=1e-12)
     assert expected.decisions is not None
@@ -40,7 +40,7 @@ def test_scores_and_decisions_are_the_bundles_in_the_order_of_the_rows(
     assert found["row"].tolist() == list(range(len(people)))
     assert found["name"].tolist() == people["name"].tolist()
     assert set(found["threshold"]) == {bundle.info.threshold}
-    assert (outcome.rows, outcome.scored, outcome.parts) == (500, 500, 8)
+    assert (finished.rows, finished.scored, finished.parts) == (500, 500, 8)
     assert not (tmp_path / f"{target}.parts").exists()
 
 
@@ -123,8 +123,8 @@ def test_a_model_of_numbers_decides_nothing(score: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{}\n", "{}", "{}\r\n"])
 def test_no_rows_give_an_output_without_rows(score: Any, tmp_path: Path, text: str, target: str) -> None:
     (tmp_path / "in.csv").write_text(text.format(",".join(MODEL_COLUMNS)), encoding="utf-8", newline="")
-    outcome = score(tmp_path / "in.csv", tmp_path / target)
-    assert (outcome.rows, len(read_back(tmp_path / target))) == (0, 0)
+    finished = score(tmp_path / "in.csv", tmp_path / target)
+    assert (finished.rows, len(read_back(tmp_path / target))) == (0, 0)
     assert list(read_back(tmp_path / target))[-6:] == RESULTS
 
 

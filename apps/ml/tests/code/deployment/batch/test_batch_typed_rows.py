@@ -13,6 +13,8 @@ from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.batch.csv_lines import csv_header, csv_lines
 from apps.ml.deployment.batch.text_values import numbers_of_texts
 from apps.ml.deployment.batch.typed_rows import require_types, typed_rows
+from apps.ml.deployment.requests.limits import Limits
+from apps.ml.deployment.tables.csv_rows import frame_of_csv
 from apps.ml.errors import DataError, RequestError
 from apps.ml.features.request_frame import frame_from_records
 
@@ -174,3 +176,26 @@ def test_lines_of_a_csv_file_hold_shortest_numbers_and_as_few_quotation_marks_as
     )
     assert csv_lines(table.slice(3, 1)) == b'"q""q",49,,true\n'
     assert csv_lines(table.slice(0, 0)) == b""
+
+
+CELLS = [*TEXTS_OF_NUMBERS, "true", "FALSE", "tRuE", " true", "yes", "2", "0.0", "1e0", "-1", "ä", "01", "1.e-2", "𝟏"]
+
+
+def codes_in_a_request(cell: str, column: ColumnSchema) -> list[str]:
+    try:
+        frame_of_csv(f'c\n"{cell}"\n'.encode(), [column], Limits())
+    except RequestError as refused:
+        return [finding.code for finding in refused.findings]
+    return []
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_cell_fits_in_a_file_where_it_fits_in_a_request(name: str) -> None:
+    column = COLUMNS[name]
+    for cell in CELLS:
+        table = pa.table({"c": pa.chunked_array([pa.array([cell or None], pa.string())])})
+        in_file = typed_rows(table, [column], as_text=True)
+        assert [misfit.code for misfit in in_file.misfits] == codes_in_a_request(cell, column), cell
+        if not in_file.misfits:
+            in_request = frame_of_csv(f'c\n"{cell}"\n'.encode(), [column], Limits())
+            pd.testing.assert_frame_equal(in_file.frame, in_request, check_exact=True)

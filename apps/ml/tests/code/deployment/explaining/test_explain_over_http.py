@@ -1,6 +1,5 @@
 """`POST /v1/explain` over real HTTP: predictions with explanations, refusals in the one shape, answers written down."""
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,22 +9,23 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.explaining.explained import explained, explained_rows
 from apps.ml.deployment.explaining.preparation import explainer_of
 from apps.ml.deployment.explaining.row_explanation import Wanted
-from apps.ml.deployment.native.explain_routes import ExplanationAnswer, explain_routes, explained, explained_rows
+from apps.ml.deployment.native.explain_routes import explain_routes
+from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.observation.meter import Meter
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import install_refusals
-from apps.ml.deployment.server.http_server import listen
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.models.golden_rows import records
 from apps.ml.prediction_log.entries import AnswerEntry, Entry
 from apps.ml.tests.code.deployment.explaining.conftest import PERMISSIVE, Explained
+from apps.ml.tests.protected_server import serving
 
 
 @dataclass
@@ -33,6 +33,7 @@ class KeptEntries:
     """A log that keeps its entries in memory."""
 
     entries: list[Entry] = field(default_factory=list)
+    room: bool = True
 
     def append(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -60,17 +61,8 @@ def served(loans: Explained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         meter = Meter()
         api.include_router(explain_routes(Desk(shelf, log, meter), Limits()))
         install_refusals(api)
-        listening = listen("127.0.0.1", 0)
-        server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
-                yield Served(client, shelf, log, meter)
-        finally:
-            server.should_exit = True
-            thread.join()
-            listening.close()
+        with serving(api) as client:
+            yield Served(client, shelf, log, meter)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from apps.ml.deployment.answering.call_log import CallLog
+from apps.ml.deployment.answering.call_log import CallLog, NoLog
 from apps.ml.deployment.native.outcome_routes import LINE_TYPES, outcome_routes
 from apps.ml.deployment.requests.caller import Caller
 from apps.ml.deployment.requests.limits import Limits
@@ -31,13 +31,15 @@ OTHER = prediction_ids(new_call(), 1)[0]
 class FullAfter:
     """A log with room for a few entries."""
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    room = True
+
+    def __init__(self, most: int) -> None:
+        self.most = most
         self.entries: list[Entry] = []
 
     def append(self, entry: Entry) -> None:
         """Take the entry while there is room."""
-        if len(self.entries) == self.room:
+        if len(self.entries) == self.most:
             raise LogFullError("full")
         self.entries.append(entry)
 
@@ -234,7 +236,7 @@ def test_a_log_without_room_is_answered_with_503_and_may_be_asked_again() -> Non
     reports = {"outcomes": [{"id": ID, "label": 1}, {"id": OTHER, "label": 1}]}
     answer = client.post("/v1/outcomes", json=reports)
     assert (answer.status_code, answer.json()["error"]["code"], answer.headers["retry-after"]) == (503, "log_full", "5")
-    log.room = 10
+    log.most = 10
     assert accepted(client.post("/v1/outcomes", json=reports)) == 2
     assert len(log.entries) == 3, "what is repeated is kept; the latest report holds"
 
@@ -257,3 +259,8 @@ def test_the_document_shows_the_three_forms(client: InProcess) -> None:
     ]
     assert "$ref" not in json.dumps(forms)
     assert {"202", "400", "408", "413", "415", "422", "503"} <= set(operation["responses"])
+
+
+def test_a_server_without_a_log_takes_no_labels() -> None:
+    answer = client_of(NoLog()).post("/v1/outcomes", json={"id": ID, "label": 1})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_log")

@@ -131,3 +131,8 @@ def test_a_prediction_comes_with_its_explanation_where_it_is_asked_for(
     assert [one["explanation"] for one in explained] == [one["explanation"] for one in alone]
     assert [one["score"] for one in explained] == [one["score"] for one in plain]
     assert all("explanation" not in one for one in plain)
+
+
+def test_a_query_beside_json_is_refused_and_not_passed_over(client: httpx.Client, rows: list[dict[str, Any]]) -> None:
+    answer = client.post("/v1/predict?version=9", json={"instances": rows[:1]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "query")

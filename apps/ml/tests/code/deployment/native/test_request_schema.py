@@ -6,9 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from apps.ml.data.processed import ColumnSchema
-from apps.ml.deployment.native.request_schema import expectation, row_misfits, row_model, type_name
+from apps.ml.deployment.native.request_schema import (
+    MOST_MISFITS,
+    Envelope,
+    envelope_misfits,
+    expectation,
+    row_misfits,
+    row_model,
+    type_name,
+    with_few_unknown,
+)
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.errors import RequestError
 from apps.ml.features.request_frame import frame_from_records
@@ -84,3 +94,21 @@ def test_the_schema_names_exactly_the_columns_whatever_their_characters() -> Non
 )
 def test_each_kind_of_column_has_a_type_and_words(column: ColumnSchema, json_type: str, words: str) -> None:
     assert (type_name(column), expectation(column)) == (json_type, words)
+
+
+def test_of_unknown_keys_no_more_are_looked_at_than_are_told() -> None:
+    content = {f"unknown {number}": 1 for number in range(9)} | GOOD
+    assert with_few_unknown(content, GOOD, 9) is content
+    assert with_few_unknown(content, GOOD, 2) == {"unknown 0": 1, "unknown 1": 1} | GOOD
+
+
+def test_a_row_of_very_many_unknown_columns_gives_the_same_findings_as_all_of_them() -> None:
+    row = {f"k{number}": 1 for number in range(50)}
+    found = row_misfits([row], row_model(COLUMNS), COLUMNS, Limits(findings=5))
+    assert [misfit.column for misfit in found] == [*GOOD, "k0"]
+
+
+def test_misfits_beside_the_rows_are_told_up_to_a_bound() -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden") as caught:
+        Envelope.model_validate({"instances": [GOOD]} | {f"k{number}": 1 for number in range(MOST_MISFITS + 50)})
+    assert len(envelope_misfits(caught.value)) == MOST_MISFITS

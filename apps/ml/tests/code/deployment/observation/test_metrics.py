@@ -1,6 +1,8 @@
 """Counts are exact, add up over processes, and come out as Prometheus' own parser reads them."""
 
+import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.ml.deployment.observation import shared_counts
 from apps.ml.deployment.observation.durations import BOUNDS_SECONDS, FOLD_AT, Durations
 from apps.ml.deployment.observation.exposition import exposition
 from apps.ml.deployment.observation.meter import Counts, Meter
@@ -103,6 +106,22 @@ def test_each_process_tells_the_sum_of_all_and_sums_never_shrink(tmp_path: Path)
     assert total.refusals == {"misfit": 3}
     assert int(np.sum(total.requests["GET", "/readyz", 200].counts)) == 3
     assert shared[0].total().predictions == total.predictions
+
+
+def test_counts_that_cannot_be_written_for_a_while_are_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_counts, "TELL_SECONDS", 0.01)
+    folder, meter = tmp_path / "counts", Meter()
+    one = SharedCounts(meter, folder, "1")
+    one.start()
+    shutil.rmtree(folder)
+    time.sleep(0.1)
+    folder.mkdir()
+    meter.refused("misfit")
+    one.stop()
+
+    assert SharedCounts(Meter(), folder, "2").total().refusals == {"misfit": 1}
 
 
 def test_a_server_counts_what_it_answers_and_refuses(client: httpx.Client, rows: list[dict[str, Any]]) -> None:

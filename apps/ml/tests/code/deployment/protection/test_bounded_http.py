@@ -155,3 +155,15 @@ def test_what_is_no_http_is_400(client: httpx.Client) -> None:
     with connected(client) as connection:
         connection.sendall(b"\x16\x03\x01 no request\r\n\r\n")
         assert rest_of(connection).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", [b"read", b"refuse"])
+def test_a_request_for_another_protocol_is_answered_and_ends_the_connection(client: httpx.Client, path: bytes) -> None:
+    """The parser reads nothing behind it: a connection that was kept could be held by a byte now and then."""
+    with connected(client) as connection:
+        head = HEAD.replace(b"read", path) + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n"
+        connection.sendall(head)
+        time.sleep(SECONDS / 3)
+        connection.sendall(b"body")
+        answered = rest_of(connection)
+    assert answered.startswith(b"HTTP/1.1 200 " if path == b"read" else b"HTTP/1.1 401 ")

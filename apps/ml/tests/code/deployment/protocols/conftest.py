@@ -5,7 +5,6 @@ Three versions: the shared LightGBM bundle, a model of numeric columns alone, an
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,23 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from apps.ml.data.processed import REGRESSION
 from apps.ml.deployment.answering.call_log import NoLog
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.protocols.error_shapes import reshaped
 from apps.ml.deployment.protocols.routes import protocol_routes
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import install_refusals
 from apps.ml.deployment.scorers.bundle_scorer import BundleScorer
-from apps.ml.deployment.server.http_server import listen
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.features.request_frame import frame_from_records
 from apps.ml.models.bundle import Answers, ModelBundle
 from apps.ml.tests.code.deployment.conftest import START_SECONDS
+from apps.ml.tests.protected_server import serving
 
 NUMBERS_ONLY = "toy_numbers"
 AMOUNTS = "toy_amounts"
@@ -81,24 +80,8 @@ def peer_app(shelf: Shelf, limits: Limits) -> FastAPI:
     """Return an application of nothing but the protocols."""
     app = FastAPI()
     app.include_router(protocol_routes(Desk(shelf, NoLog()), shelf, limits))
-    install_refusals(app)
+    install_refusals(app, reshaped)
     return app
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
-    """Run an application on a free port in a thread and yield a client of it."""
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
 
 
 @pytest.fixture(scope="session")

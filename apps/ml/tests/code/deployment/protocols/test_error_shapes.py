@@ -11,7 +11,8 @@ from apps.ml.deployment.requests.refusals import RefusalError, refusal
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.errors import RequestError
-from apps.ml.tests.code.deployment.protocols.conftest import FEW, peer_app, serving
+from apps.ml.tests.code.deployment.protocols.conftest import FEW, peer_app
+from apps.ml.tests.protected_server import serving
 
 BUSY = RefusalError(HTTPStatus.TOO_MANY_REQUESTS, "busy", "Too much. Wait.", headers={"Retry-After": "7"})
 MLFLOW = ("/invocations", "/ping", "/health", "/version", "/endpoints/loans/invocations")
@@ -81,3 +82,12 @@ def test_a_server_without_a_model_says_so_in_every_protocol() -> None:
     assert asked[1].json()["ready"] is False
     assert asked[1].json()["error"].startswith("The model nowhere is being loaded")
     assert live == {"live": True, "ready": False}
+
+
+def test_a_prefix_of_a_proxy_leaves_the_shape() -> None:
+    app = peer_app(Shelf([FolderSource(Path("nowhere"))]), FEW)
+    app.root_path = "/loans"
+    with serving(app) as client:
+        answers = [client.get("/loans/ping"), client.get("/loans/v2/nothing")]
+    assert [answer.status_code for answer in answers] == [503, 404]
+    assert [list(answer.json()) for answer in answers] == [["error_code", "message"], ["error"]]

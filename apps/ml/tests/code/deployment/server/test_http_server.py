@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import httpx
 import pytest
 
 from apps.ml.deployment.observation.logs import holds_no_traceback
-from apps.ml.deployment.server.http_server import listen
+from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.http_server import address_of, http_server, listen
+from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.errors import BadInputError
 from apps.ml.tests.served_process import END_SECONDS, served_process
 
@@ -68,6 +71,22 @@ def test_an_address_of_another_machine_is_refused() -> None:
 def test_small_answers_are_sent_at_once() -> None:
     with listen("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_a_connection_is_not_handed_over_to_websocket(bundle_folder: Path) -> None:
+    """There it would be outside every bound on heads, bodies and time."""
+    server = http_server(Application([FolderSource(bundle_folder)]))
+    upgrade = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    with listen("127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            answer = httpx.get(f"{address_of(listening)}/healthz", headers=upgrade, timeout=10)
+        finally:
+            server.should_exit = True
+            thread.join()
+    assert answer.json() == {"status": "alive"}
+    assert (answer.headers["connection"], answer.headers["x-frame-options"]) == ("close", "DENY")
 
 
 def test_tracebacks_of_foreign_errors_are_kept_out_of_the_log() -> None:

@@ -260,3 +260,10 @@ class FailingSource(FolderSource):
 
     def load(self) -> Any:
         return replace(super().load(), scorer=FailingScorer())
+
+
+@pytest.mark.parametrize("path", ["/v1/predict/", "/v1/models/", "/invocations/"])
+def test_a_path_with_a_slash_too_many_leads_nowhere(client: httpx.Client, path: str) -> None:
+    """A redirect would name whatever host the caller named, and have the rows sent there over plain HTTP."""
+    answer = client.post(path, json={}, headers={"host": "elsewhere.example"})
+    assert (answer.status_code, "location" in answer.headers) == (404, False)

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.ml.tests.code.deployment.server_faults.processes import PATIENCE_SECONDS, children, wait_until, workers_of
 from apps.ml.tests.served_process import ServedProcess, served_process
 
 CALLS = 40
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -23,30 +23,6 @@ def two(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> Iterat
     with served_process(home, "--model", str(bundle_folder), "--workers", "2") as server:
         server.wait_until_ready()
         yield server
-
-
-def children(process: int) -> dict[int, str]:
-    """Return the processes that a process started, with their command lines."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(status[1]) == process and status[0] != "Z":
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def workers(server: ServedProcess) -> set[int]:
-    return {number for number, command in children(server.process.pid).items() if "keeper" not in command}
-
-
-def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.05)
 
 
 def logged_calls(server: ServedProcess) -> int:
@@ -60,7 +36,7 @@ def answers(server: ServedProcess, rows: list[dict[str, Any]], count: int) -> li
 
 
 def test_every_process_answers_and_each_tells_the_counts_of_all(two: ServedProcess, rows: list[dict[str, Any]]) -> None:
-    assert len(workers(two)) == 2
+    assert len(workers_of(two)) == 2
     assert answers(two, rows, CALLS) == [200] * CALLS
     line = 'fairmind_predictions_total{arm="",model="toy_loans",route="predict",version=""} '
 
@@ -68,15 +44,15 @@ def test_every_process_answers_and_each_tells_the_counts_of_all(two: ServedProce
         text = httpx.get(f"{two.address}/metrics").text
         return sum(float(found.removeprefix(line)) for found in text.splitlines() if found.startswith(line))
 
-    wait_for(lambda: all(told() == CALLS for _ in range(4)))
+    wait_until(lambda: all(told() == CALLS for _ in range(4)))
 
 
 def test_a_process_that_is_killed_is_started_again(two: ServedProcess, rows: list[dict[str, Any]]) -> None:
     time.sleep(max(0.0, 5.5 - _age(two)))
-    before = workers(two)
+    before = workers_of(two)
     os.kill(min(before), signal.SIGKILL)
-    wait_for(lambda: len(workers(two)) == 2 and workers(two) != before)
-    wait_for(lambda: httpx.get(f"{two.address}/readyz").status_code == 200)
+    wait_until(lambda: len(workers_of(two)) == 2 and workers_of(two) != before)
+    wait_until(lambda: httpx.get(f"{two.address}/readyz").status_code == 200)
     assert answers(two, rows, 10) == [200] * 10
 
 
@@ -101,7 +77,7 @@ def test_a_keeper_that_is_killed_is_started_again_and_loses_nothing(
         (keeper,) = children(server.process.pid)
         os.kill(keeper, signal.SIGKILL)
         given += answers(server, rows, 5)
-        wait_for(lambda: children(server.process.pid) and keeper not in children(server.process.pid))
+        wait_until(lambda: children(server.process.pid) and keeper not in children(server.process.pid))
         assert server.end() == 0
     assert given == [200] * 10
     assert logged_calls(server) == 10

@@ -1,7 +1,7 @@
 """Malformed requests without end, always the same ones for a seed: sound bodies of every route, damaged.
 
 Every sound body holds :data:`MARKS` where a person's values stand. Names of columns are no such values: a refusal may
-say which one it does not know.
+say which one it does not know. So nothing marked is put where a name stands, and the first line of a CSV is left whole.
 """
 
 import copy
@@ -37,6 +37,9 @@ ODD_VALUES = (
     '{"binary_data_size": 7}', "[0]", "'a'", "",
 )  # fmt: skip
 """As they are written into the JSON; some are no JSON."""
+
+NAME_KEYS = ("name", "columns", "id")
+"""Below these keys of a document stand names; the id of a v2 request comes back with its answer."""
 
 ODD_NAMES = ("", "\x00", "\ud800", "é" * 300, "age ", "AGE", "__proto__", "instances", "\u202e", "a" * 5_000)
 TYPES = (
@@ -96,13 +99,14 @@ def _with_other_json(chance: random.Random, sent: Sent) -> Sent:
 
 
 def _odd_value(chance: random.Random, around: dict[str, Any]) -> str:
-    holder, key = chance.choice(_places(around))
+    holder, key, is_name = chance.choice(_places(around))
     holder[key] = PLACEHOLDER
-    return _text(around).replace(f'"{PLACEHOLDER}"', chance.choice(ODD_VALUES))
+    values = [value for value in ODD_VALUES if not (is_name and MARK in value)]
+    return _text(around).replace(f'"{PLACEHOLDER}"', chance.choice(values))
 
 
 def _dropped(chance: random.Random, around: dict[str, Any]) -> str:
-    holder, key = chance.choice(_places(around))
+    holder, key, _ = chance.choice(_places(around))
     if key != "root":
         del holder[key]
     return _text(around)
@@ -110,7 +114,7 @@ def _dropped(chance: random.Random, around: dict[str, Any]) -> str:
 
 def _twice(chance: random.Random, around: dict[str, Any]) -> str:
     """Write a key twice in one object, or an element twice in one array."""
-    holder, key = chance.choice(_places(around))
+    holder, key, _ = chance.choice(_places(around))
     if isinstance(holder, list):
         holder.append(copy.deepcopy(holder[key]))
         return _text(around)
@@ -120,14 +124,14 @@ def _twice(chance: random.Random, around: dict[str, Any]) -> str:
 
 
 def _renamed(chance: random.Random, around: dict[str, Any]) -> str:
-    holder, key = chance.choice([place for place in _places(around) if isinstance(place[0], dict)])
+    holder, key, _ = chance.choice([place for place in _places(around) if isinstance(place[0], dict)])
     if key != "root":
         holder[chance.choice(ODD_NAMES)] = holder.pop(key)
     return _text(around)
 
 
 def _grown(chance: random.Random, around: dict[str, Any]) -> str:
-    lists = [holder[key] for holder, key in _places(around) if isinstance(holder[key], list) and holder[key]]
+    lists = [holder[key] for holder, key, _ in _places(around) if isinstance(holder[key], list) and holder[key]]
     if lists:
         grown = chance.choice(lists)
         grown.extend([grown[0]] * chance.choice((1, 5, 200)))
@@ -138,18 +142,20 @@ def _text(around: dict[str, Any]) -> str:
     return json.dumps(around["root"], ensure_ascii=False)
 
 
-def _places(around: Any) -> list[tuple[Any, Any]]:
-    """Every place of a document: what holds it, and under which key."""
+def _places(around: Any, is_name: bool = False) -> list[tuple[Any, Any, bool]]:
+    """Every place of a document: what holds it, under which key, and whether a name stands there."""
     items = around.items() if isinstance(around, dict) else enumerate(around) if isinstance(around, list) else ()
-    found: list[tuple[Any, Any]] = []
+    found: list[tuple[Any, Any, bool]] = []
     for key, inner in items:
-        found.append((around, key))
-        found += _places(inner)
+        is_named = is_name or key in NAME_KEYS
+        found.append((around, key, is_named))
+        found += _places(inner, is_named)
     return found
 
 
 def _with_other_bytes(chance: random.Random, sent: Sent) -> Sent:
-    whole = sent.content
+    kept = sent.content.find(b"\n") + 1 if sent.headers.get("Content-Type") == CSV else 0
+    header, whole = sent.content[:kept], sent.content[kept:]
     at, to = sorted((chance.randrange(len(whole) + 1), chance.randrange(len(whole) + 1)))
     near = min(at + chance.randrange(1, 40), len(whole))
     changes: dict[str, Callable[[], bytes]] = {
@@ -173,7 +179,7 @@ def _with_other_bytes(chance: random.Random, sent: Sent) -> Sent:
         "huge": lambda: whole * 30,
     }
     name = chance.choice(list(changes))
-    return replace(sent, content=changes[name](), damage=f"{sent.damage}, bytes {name}")
+    return replace(sent, content=header + changes[name](), damage=f"{sent.damage}, bytes {name}")
 
 
 def _flipped(chance: random.Random, whole: bytes, most: int = 1) -> bytes:

@@ -1,6 +1,7 @@
 """Two thousand malformed requests: none is a failure of the server, none echoes a value or leaves one in the log.
 
-Every refusal has the shape of the protocol that the path belongs to, and the server answers right afterwards.
+Every refusal has the shape of the protocol that the path belongs to, the server answers right afterwards, and whatever
+was answered with success is in the prediction log.
 """
 
 import io
@@ -8,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,29 +25,32 @@ from apps.ml.deployment.versions.delivery import DELIVERY_HEADER, SIGNATURE_HEAD
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.errors import RequestError
 from apps.ml.models.bundle import ModelBundle
+from apps.ml.prediction_log.journal import Journal
+from apps.ml.prediction_log.writer import LogWriter
 from apps.ml.tests.code.deployment.conftest import COLUMNS
 from apps.ml.tests.code.deployment.server_contract.conftest import serving_models
 from apps.ml.tests.code.deployment.server_contract.malformed import MARKS, Sent, malformed_requests
 from apps.ml.tests.code.deployment.server_contract.sound_requests import ROWS, WEBHOOK, sound_requests
-from apps.ml.tests.code.deployment.server_contract.written_rows import instances
+from apps.ml.tests.code.deployment.server_contract.written_rows import csv_body, instances
 
 COUNT, SEED, OFTEN = 2_000, 20, 50
 SECRET = "k3JxQz81mmPq77wZ"
+OF_OPERATORS = (WEBHOOK, "/v1/admin")
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """A running server, and what it has logged."""
+    """A running server, what it has logged, and who stores what it answered."""
 
     client: httpx.Client
     log: io.StringIO
     expected: list[float]
+    writer: LogWriter
 
     def send(self, request: Sent) -> httpx.Response:
         """Send a request; what goes to the webhook is signed."""
-        headers = {name: value.encode("latin-1") for name, value in request.headers.items()}
-        if request.path.startswith(WEBHOOK):
-            headers |= {name: value.encode() for name, value in _signed(request.content).items()}
+        signed = _signed(request.content) if request.path.startswith(WEBHOOK) else {}
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in (request.headers | signed).items()]
         pieces = iter([request.content[:7], request.content[7:]])
         content = pieces if request.in_pieces else request.content
         return self.client.post(request.path, content=content, headers=headers)
@@ -55,6 +59,14 @@ class Attacked:
         """Ask for predictions and compare them."""
         answer = self.client.post("/v1/predict", json={"instances": instances(ROWS, COLUMNS)})
         assert [one["score"] for one in answer.json()["predictions"]] == pytest.approx(self.expected, abs=1e-12)
+
+    def stored(self) -> tuple[int, int]:
+        """Store what the journal holds, require that nothing is rejected, and return how many calls and outcomes."""
+        calls = outcomes = 0
+        while (written := self.writer.write_once()).entries:
+            assert (written.rejected, written.torn) == (0, 0)
+            calls, outcomes = calls + written.calls, outcomes + written.outcomes
+        return calls, outcomes
 
 
 @contextmanager
@@ -72,12 +84,16 @@ def logging_to(stream: io.StringIO) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def attacked(bundle_folder: Path, bundle: ModelBundle, database: Engine) -> Iterator[Attacked]:
-    """A server with every route."""
+def attacked(
+    bundle_folder: Path, bundle: ModelBundle, database: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Attacked]:
+    """A server with every route and a prediction log."""
     model = replace(FolderSource(bundle_folder).load(), version="3", alias="champion", evidence="e" * 64)
-    log = io.StringIO()
-    with logging_to(log), serving_models([model], Options(engine=database, webhook_secret=SECRET)) as client:
-        yield Attacked(client, log, bundle.answers(ROWS).scores.tolist())
+    told, root = io.StringIO(), tmp_path_factory.mktemp("state") / "journal"
+    with closing(Journal(root / "server")) as journal, logging_to(told):
+        options = Options(engine=database, webhook_secret=SECRET, log=journal)
+        with serving_models([model], options) as client:
+            yield Attacked(client, told, bundle.answers(ROWS).scores.tolist(), LogWriter(database, root))
 
 
 @pytest.fixture(scope="module")
@@ -97,18 +113,30 @@ def test_the_requests_that_are_damaged_are_sound_and_go_to_every_route(attacked:
 
 
 def test_two_thousand_malformed_requests_are_refused_in_order(attacked: Attacked, sound: list[Sent]) -> None:
-    statuses: Counter[int] = Counter()
+    attacked.stored()
+    statuses, calls, outcomes = Counter[int](), COUNT // OFTEN, 0
     for number, request in enumerate(malformed_requests(sound, COUNT, SEED)):
         answer = attacked.send(request)
         require_orderly(request, answer)
         statuses[answer.status_code] += 1
+        calls += answer.status_code == 200 and not request.path.startswith(OF_OPERATORS)
+        outcomes += answer.json()["accepted"] if answer.status_code == 202 else 0
         if number % OFTEN == 0:
             attacked.require_answering()
-    attacked.require_answering()
     assert {400, 404, 413, 415, 422} <= statuses.keys()
     assert statuses[200] + statuses[202] < COUNT / 4, statuses
+    assert attacked.stored() == (calls, outcomes)
     told = attacked.client.get("/metrics").text + attacked.log.getvalue()
     assert not [mark for mark in MARKS if mark in told]
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/invocations"])
+def test_a_table_without_its_header_echoes_no_value(path: str, attacked: Attacked) -> None:
+    body = csv_body(ROWS, COLUMNS)
+    _, _, headless = body.content.partition(b"\n")
+    answer = attacked.client.post(path, content=headless, headers=body.headers)
+    assert answer.status_code in (400, 422)
+    require_orderly(Sent(path, headless, body.headers), answer)
 
 
 def test_the_same_requests_come_each_time(sound: list[Sent]) -> None:

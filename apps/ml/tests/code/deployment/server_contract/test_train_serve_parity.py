@@ -14,6 +14,7 @@ from apps.ml.commands.score import score
 from apps.ml.data.processed import read_split
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.models.bundle import Answers, ModelBundle
+from apps.ml.models.golden_rows import TOLERANCE
 from apps.ml.tests.code.deployment.conftest import COLUMNS
 from apps.ml.tests.code.deployment.server_contract.conftest import (
     KINDS,
@@ -24,7 +25,6 @@ from apps.ml.tests.code.deployment.server_contract.conftest import (
     some_rows,
 )
 from apps.ml.tests.code.deployment.server_contract.ways import (
-    TOLERANCE,
     WAYS,
     Numbers,
     Way,

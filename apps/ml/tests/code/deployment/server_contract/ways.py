@@ -27,7 +27,6 @@ from apps.ml.tests.code.deployment.server_contract.written_rows import (
 )
 
 SEED = 5
-TOLERANCE = 1e-6
 EXPLAINED_ROWS = 20
 
 

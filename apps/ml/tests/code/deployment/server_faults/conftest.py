@@ -12,7 +12,7 @@ from apps.ml.models.bundle import ModelBundle, write_bundle
 from apps.ml.tests.code.deployment.conftest import train_bundle
 from apps.ml.tests.code.deployment.versions.published import BAD, Registry, new_registry
 
-GOOD = {"first": "lightgbm", "second": "logistic_regression", "third": "naive_bayes", "fourth": "xgboost"}
+GOOD = {"first": "lightgbm", "second": "logistic_regression", "third": "naive_bayes", "fourth": "linear_svm"}
 """Word by which tests know a version → its estimator. More than a server keeps in memory: most swaps load anew."""
 
 Scores = dict[str | None, list[float]]

@@ -17,8 +17,9 @@ CLIENTS = 4
 TIMEOUT_SECONDS = 15.0
 PAUSE_SECONDS = 0.002
 REFUSED_PAUSE_SECONDS = 0.02
-LARGE_EVERY = 25
-"""One request in so many holds all rows twice and is so long that it is scored in a thread."""
+LARGE_TIMES = 20
+LARGE_EVERY = 40
+"""One request in so many holds all rows twenty times and is so long that it is scored in a thread."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,6 @@ class Heard:
         return {
             name: (told.version, score) for told in self.told for name, score in zip(told.ids, told.scores, strict=True)
         }
-
-    def was_told_since(self, moment: float, count: int = 1) -> bool:
-        """Tell whether so many answers came after a moment of the monotonic clock."""
-        return sum(told.at > moment for told in self.told[-20 * count :]) >= count
 
 
 class _Client(threading.Thread):
@@ -124,25 +121,30 @@ class _Client(threading.Thread):
 
 
 class _Load:
-    def __init__(self, address: str, rows: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, address: str, rows: Sequence[dict[str, Any]], large_every: int) -> None:
         parts = urlsplit(address)
         self.host, self.port = str(parts.hostname), int(parts.port or 0)
         self.heard = Heard()
         self.ended = threading.Event()
         count = len(rows)
-        groups = [(row,) for row in range(count)] + [(row, (row + 1) % count, (row + 7) % count) for row in range(count)]
+        groups = [(row,) for row in range(count)] + [
+            (row, (row + 1) % count, (row + 7) % count) for row in range(count)
+        ]
         self._requests = [(group, _body(rows, group)) for group in groups]
-        everything = tuple(range(count)) * 2
+        everything = tuple(range(count)) * LARGE_TIMES
+        self._large_every = large_every
         self._large = (everything, _body(rows, everything))
 
     def request(self, turn: int) -> tuple[tuple[int, ...], bytes]:
-        return self._large if turn % LARGE_EVERY == 0 else self._requests[turn % len(self._requests)]
+        return self._large if turn % self._large_every == 0 else self._requests[turn % len(self._requests)]
 
 
 @contextmanager
-def under_load(address: str, rows: Sequence[dict[str, Any]], clients: int = CLIENTS) -> Iterator[Heard]:
+def under_load(
+    address: str, rows: Sequence[dict[str, Any]], clients: int = CLIENTS, large_every: int = LARGE_EVERY
+) -> Iterator[Heard]:
     """Ask the server at `address` as long as this lasts; yields what is heard, which grows."""
-    load = _Load(address, rows)
+    load = _Load(address, rows, large_every)
     threads = [_Client(load, number) for number in range(clients)]
     for thread in threads:
         thread.start()

@@ -25,15 +25,20 @@ def children(process: int) -> dict[int, str]:
     return found
 
 
+def keepers_of(server: ServedProcess) -> list[int]:
+    """Return the keeper's process, if it runs."""
+    return [number for number, command in children(server.process.pid).items() if "server.keeper" in command]
+
+
 def keeper_of(server: ServedProcess) -> int:
-    """Return the keeper's process."""
-    (keeper,) = (number for number, command in children(server.process.pid).items() if "keeper" in command)
+    """Return the keeper's process, which runs."""
+    (keeper,) = keepers_of(server)
     return keeper
 
 
 def workers_of(server: ServedProcess) -> set[int]:
     """Return the worker processes of a server that has several."""
-    return {number for number, command in children(server.process.pid).items() if "keeper" not in command}
+    return {number for number, command in children(server.process.pid).items() if "server.keeper" not in command}
 
 
 def is_running(process: int) -> bool:

@@ -1,18 +1,18 @@
 """What the prediction log's database holds, beside what clients were told."""
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+import httpx
+from sqlalchemy import func, inspect, select
 
 from apps.ml.prediction_log.database import open_database
 from apps.ml.prediction_log.identifiers import prediction_ids
 from apps.ml.prediction_log.tables import calls, rejections, versions
-from apps.ml.tests.code.deployment.server_faults.load import Heard
+from apps.ml.tests.code.deployment.server_faults.load import PATH, Heard
+from apps.ml.tests.code.deployment.server_faults.processes import wait_until
 
 TOLERANCE = 1e-9
 
@@ -33,30 +33,50 @@ def stored(address: str) -> Stored:
     with engine.connect() as connection:
         wanted = select(calls.c.call, calls.c.scores, versions.c.version)
         rows = connection.execute(wanted.join_from(calls, versions, calls.c.bundle == versions.c.bundle)).all()
-        total = int(connection.scalar(select(func.count()).select_from(calls)) or 0)
         rejected = int(connection.scalar(select(func.sum(rejections.c.entries))) or 0)
     engine.dispose()
     for row in rows:
         scores = json.loads(row.scores)
         found.update({name: (row.version, score) for name, score in zip(prediction_ids(row.call, len(scores)), scores)})
-    return Stored(found, total, rejected)
+    return Stored(found, calls_in(address), rejected)
 
 
-def calls_in(file: Path) -> int:
-    """Count the calls in an SQLite file, which may not be there yet."""
-    if not file.exists():
-        return 0
-    with sqlite3.connect(file) as database:
-        return int(database.execute("select count(*) from calls").fetchone()[0])
+def wait_until_logged(heard: Heard, address: str, earlier: int = 0) -> None:
+    """Wait until there are as many calls as clients were told of, and `earlier` ones."""
+    wait_until(lambda: calls_in(address) >= len(heard.told) + earlier)
 
 
-def assert_all_logged(heard: Heard, address: str, unheard: int = 0) -> None:
-    """Every answer that a client was told is stored once and alike; at most `unheard` others are stored beside them."""
+def calls_so_far(client: httpx.Client, rows: Sequence[dict[str, Any]], address: str) -> int:
+    """Ask once more, wait until that call is in the log, and with it all before it; return how many there are.
+
+    For a server of one process: its journal is read in order.
+    """
+    answer = client.post(PATH, json={"instances": rows[:1]})
+    (prediction,) = answer.json()["predictions"]
+    wait_until(lambda: calls_in(address) and prediction["id"] in stored(address).predictions)
+    return calls_in(address)
+
+
+def calls_in(address: str) -> int:
+    """Count the calls in a log, also before its tables are there."""
+    engine, found = open_database(address), 0
+    with engine.connect() as connection:
+        if inspect(connection).has_table(calls.name):
+            found = int(connection.scalar(select(func.count()).select_from(calls)) or 0)
+    engine.dispose()
+    return found
+
+
+def assert_all_logged(heard: Heard, address: str, unheard: int = 0, earlier: int = 0) -> None:
+    """Every answer that a client was told is stored once and alike.
+
+    Beside them there are `earlier` calls and at most `unheard` more.
+    """
     there, told = stored(address), heard.by_id()
     assert len(told) == sum(len(answer.ids) for answer in heard.told), "an id was given twice"
     assert told.keys() - there.predictions.keys() == set(), "answers are not in the log"
     assert {name: there.predictions[name] for name in told} == told
-    assert 0 <= there.calls - len(heard.told) <= unheard, "calls are in the log that nobody was told of"
+    assert 0 <= there.calls - len(heard.told) - earlier <= unheard, "calls are in the log that nobody was told of"
     assert there.rejected == 0
 
 

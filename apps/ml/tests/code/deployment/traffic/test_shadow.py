@@ -63,7 +63,7 @@ def test_a_shadow_scores_the_inputs_that_were_answered(
     scorer: ShadowScorer, rows: list[dict[str, Any]], expected: list[float], form: InputsForm
 ) -> None:
     given = answer(rows, form)
-    (entry,) = scorer.entries_for(given, ENTRIES)
+    (entry,) = scorer.entries_for([AnsweredCall(given, ENTRIES)])
     model = scorer.shelf.slots[0].served()
     assert scores_in(entry) == pytest.approx(expected, abs=1e-9)
     threshold = model.bundle.info.threshold
@@ -78,18 +78,18 @@ def test_the_entry_leads_to_the_answered_call_and_has_a_name_of_its_own(
     scorer: ShadowScorer, rows: list[dict[str, Any]]
 ) -> None:
     given = answer(rows[:2])
-    (entry,) = scorer.entries_for(given, ENTRIES)
+    (entry,) = scorer.entries_for([AnsweredCall(given, ENTRIES)])
     assert entry.request == prediction_ids(given.call, 1)[0]
     assert entry.call != given.call
     assert entry.call[:6] == given.call[:6]
     assert [call_and_row(name) for name in prediction_ids(entry.call, 2)] == [(entry.call, 0), (entry.call, 1)]
-    assert scorer.entries_for(given, ENTRIES) == [entry]
+    assert scorer.entries_for([AnsweredCall(given, ENTRIES)]) == [entry]
 
 
 def test_many_calls_are_scored_together_as_each_alone(scorer: ShadowScorer, rows: list[dict[str, Any]]) -> None:
     calls = [AnsweredCall(answer(rows[start : start + 3]), ENTRIES) for start in range(0, 30, 3)]
-    together = scorer.entries_for_all(calls)
-    alone = [entry for call in calls for entry in scorer.entries_for(call.entry, call.columns)]
+    together = scorer.entries_for(calls)
+    alone = [entry for call in calls for entry in scorer.entries_for([call])]
     assert [scores_in(entry) for entry in together] == [pytest.approx(scores_in(entry), abs=1e-12) for entry in alone]
     assert [entry.call for entry in together] == [entry.call for entry in alone]
 
@@ -100,27 +100,27 @@ def test_a_version_with_its_columns_in_another_order_gets_its_arrays_in_its_orde
     turned = [*ENTRIES[2:], ColumnEntry("region", "categorical", False), *ENTRIES[:2]]
     plain = msgspec.json.decode(rows_json(typed_frame(rows, COLUMNS), COLUMNS))
     given = answer(rows, "rows", inputs=msgspec.json.encode([[*row[2:], "north", *row[:2]] for row in plain]))
-    (entry,) = scorer.entries_for(given, turned)
+    (entry,) = scorer.entries_for([AnsweredCall(given, turned)])
     assert scores_in(entry) == pytest.approx(expected, abs=1e-9)
     assert msgspec.json.decode(entry.inputs) == plain
 
 
 def test_answers_of_shadows_are_not_shadowed(scorer: ShadowScorer, rows: list[dict[str, Any]]) -> None:
-    (entry,) = scorer.entries_for(answer(rows), ENTRIES)
-    assert scorer.entries_for(entry, ENTRIES) == []
+    (entry,) = scorer.entries_for([AnsweredCall(answer(rows), ENTRIES)])
+    assert scorer.entries_for([AnsweredCall(entry, ENTRIES)]) == []
     assert scorer.failures == {}
 
 
 def test_one_bad_call_spoils_no_other(scorer: ShadowScorer, rows: list[dict[str, Any]]) -> None:
     good, bad = answer(rows[:1]), answer([{**rows[0], "age": "old"}])
     broken = answer(rows[:1], inputs=b"{")
-    entries = scorer.entries_for_all([AnsweredCall(one, ENTRIES) for one in (good, bad, good, broken)])
+    entries = scorer.entries_for([AnsweredCall(one, ENTRIES) for one in (good, bad, good, broken)])
     assert len(entries) == 2
     assert scorer.failures == {("next", FAILED): 2}
 
 
 def test_a_shadow_that_needs_other_columns_is_counted(scorer: ShadowScorer, rows: list[dict[str, Any]]) -> None:
-    assert scorer.entries_for(answer(rows), ENTRIES[1:]) == []
+    assert scorer.entries_for([AnsweredCall(answer(rows), ENTRIES[1:])]) == []
     assert scorer.failures == {("next", OTHER_COLUMNS): 1}
 
 
@@ -131,7 +131,7 @@ def test_a_shadow_that_is_not_loaded_is_counted_and_the_others_score(
     served: list[str] = []
     scorer = ShadowScorer(sources, lambda model: served.append(model.bundle_digest))
     scorer.shelf.refresh()
-    entries = scorer.entries_for(answer(rows), ENTRIES)
+    entries = scorer.entries_for([AnsweredCall(answer(rows), ENTRIES)])
     assert [entry.arm for entry in entries] == ["shadow:next"]
     assert scorer.failures == {("gone", NOT_LOADED): 1}
     assert served == [entries[0].bundle]
@@ -144,9 +144,9 @@ class SlowScorer:
     scorer: ShadowScorer
     release: threading.Event = dataclasses.field(default_factory=threading.Event)
 
-    def entries_for_all(self, answered: Any) -> list[AnswerEntry]:
+    def entries_for(self, answered: Any) -> list[AnswerEntry]:
         self.release.wait(WAIT_SECONDS)
-        return self.scorer.entries_for_all(answered)
+        return self.scorer.entries_for(answered)
 
 
 def test_the_queue_takes_calls_at_once_drops_what_finds_no_room_and_finishes_at_the_end(
@@ -181,6 +181,6 @@ def test_a_log_without_room_is_counted(scorer: ShadowScorer, rows: list[dict[str
 def test_inputs_stay_unaltered(scorer: ShadowScorer, rows: list[dict[str, Any]]) -> None:
     given = answer(rows)
     before = msgspec.structs.replace(given)
-    scorer.entries_for(given, ENTRIES)
+    scorer.entries_for([AnsweredCall(given, ENTRIES)])
     assert given == before
     assert pd.DataFrame(rows).equals(pd.DataFrame(msgspec.json.decode(given.inputs)["instances"]))

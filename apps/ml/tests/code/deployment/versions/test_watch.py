@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from apps.ml.deployment.versions.slot_facts import SwapFacts
 from apps.ml.deployment.versions.watch import NUDGE_FILE, Watcher, nudge, refresh_seconds
 from apps.ml.errors import BadInputError
 from apps.ml.tests.code.deployment.versions.published import NAME, Registry
+from apps.ml.tests.protected_server import until
 
 NEVER = 0.0
-WAIT_SECONDS = 10.0
 SWAP = SwapFacts("models:/x@champion", "x", "1", "2", 0.1, False, 0.0)
 
 
@@ -44,17 +44,10 @@ def started(*watchers: Watcher) -> Iterator[None]:
         assert all(watcher.stop() for watcher in watchers)
 
 
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        time.sleep(0.005)
-
-
 def test_a_watcher_polls_without_trying_refused_versions_again() -> None:
     shelf = CountingShelf()
     with started(Watcher(shelf, 0.02)):
-        wait_until(lambda: len(shelf.calls) >= 3)
+        until(lambda: len(shelf.calls) >= 3)
     assert not any(shelf.calls)
 
 
@@ -65,7 +58,7 @@ def test_a_watcher_that_does_not_poll_refreshes_when_it_is_woken() -> None:
         time.sleep(0.05)
         assert shelf.calls == []
         watcher.wake()
-        wait_until(lambda: told)
+        until(lambda: told)
     assert (shelf.calls, told) == ([True], [SWAP])
 
 
@@ -75,9 +68,9 @@ def test_waking_one_watcher_wakes_those_of_other_processes_once(tmp_path: Path) 
     first, second = Watcher(one, NEVER, path), Watcher(other, NEVER, path)
     with started(first, second):
         first.wake()
-        wait_until(lambda: one.calls and other.calls)
+        until(lambda: one.calls and other.calls)
         nudge(path)
-        wait_until(lambda: len(other.calls) == 2)
+        until(lambda: len(other.calls) == 2)
         time.sleep(0.6)
     assert other.calls == [True, True]
 
@@ -92,7 +85,7 @@ def test_a_state_folder_that_cannot_be_written_does_not_keep_a_watcher_from_waki
     watcher = Watcher(shelf, NEVER, tmp_path / "file" / NUDGE_FILE)
     with started(watcher):
         watcher.wake()
-        wait_until(lambda: shelf.calls)
+        until(lambda: shelf.calls)
 
 
 def test_a_failure_does_not_end_the_watch() -> None:
@@ -100,9 +93,9 @@ def test_a_failure_does_not_end_the_watch() -> None:
     watcher = Watcher(shelf, NEVER)
     with started(watcher):
         watcher.wake()
-        wait_until(lambda: shelf.calls)
+        until(lambda: shelf.calls)
         watcher.wake()
-        wait_until(lambda: len(shelf.calls) == 2)
+        until(lambda: len(shelf.calls) == 2)
 
 
 def test_stopping_ends_the_thread_also_where_it_never_began() -> None:
@@ -121,7 +114,7 @@ def test_a_watcher_follows_an_alias_in_the_registry(registry: Registry) -> None:
     shelf.refresh()
     with started(Watcher(shelf, 0.05)):
         registry.point("watched", "second")
-        wait_until(lambda: shelf.slots[0].served().version == "2")
+        until(lambda: shelf.slots[0].served().version == "2")
 
 
 @pytest.mark.parametrize(("written", "seconds"), [(None, 5.0), ("", 5.0), ("0", 0.0), ("2.5", 2.5)])

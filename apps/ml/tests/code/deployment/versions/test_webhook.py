@@ -1,19 +1,16 @@
 """Deliveries that MLflow itself signs and sends, and those that somebody else does."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from apps.ml.deployment.requests.refusals import RefusalError, install_refusals
-from apps.ml.deployment.server.http_server import listen
 from apps.ml.deployment.versions.delivery import DeliveryCheck, webhook_secret
 from apps.ml.deployment.versions.model_source import RegistrySource
 from apps.ml.deployment.versions.shelf import Shelf
@@ -21,6 +18,7 @@ from apps.ml.deployment.versions.watch import Watcher
 from apps.ml.deployment.versions.webhook import PATH, Wakeable, webhook_routes
 from apps.ml.errors import BadInputError
 from apps.ml.tests.code.deployment.versions.published import NAME, Registry
+from apps.ml.tests.protected_server import serving, until
 
 SECRET = "kM2vQ8-a-long-and-odd-one"
 ALIAS_CREATED = {
@@ -29,7 +27,6 @@ ALIAS_CREATED = {
     "timestamp": "2026-01-05T08:00:00+00:00",
     "data": {"name": NAME, "alias": "champion", "version": "2"},
 }
-WAIT_SECONDS = 10.0
 
 
 class CountingWatcher:
@@ -42,23 +39,12 @@ class CountingWatcher:
         self.wakes += 1
 
 
-@contextmanager
-def served(watcher: Wakeable, secret: str | None = SECRET) -> Iterator[httpx.Client]:
+def served(watcher: Wakeable, secret: str | None = SECRET) -> AbstractContextManager[httpx.Client]:
     """Run a real server with nothing but the webhook."""
     app = FastAPI()
     app.include_router(webhook_routes(watcher, secret))
     install_refusals(app)
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+    return serving(app)
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +129,7 @@ def test_an_alias_that_is_moved_in_mlflow_is_served_after_its_delivery(registry:
             store = registry.client._get_registry_client().store
             payload = {"name": NAME, "alias": "hooked", "version": "2"}
             delivery.deliver_webhook(event=event, payload=payload, store=store)
-            deadline = time.monotonic() + WAIT_SECONDS
-            while shelf.slots[0].served().version != "2":
-                assert time.monotonic() < deadline, "the delivery did not lead to a swap"
-                time.sleep(0.005)
+            until(lambda: shelf.slots[0].served().version == "2")
     finally:
         assert watcher.stop()
 

@@ -1,0 +1,44 @@
+"""Every environment variable of the product is documented where its users look, and none that does not exist is."""
+
+import re
+from pathlib import Path
+
+from tests.architecture.stage_dependencies import ROOT
+
+CODE = ROOT / "apps" / "ml"
+TESTS = CODE / "tests"
+SERVER_FOLDERS = (CODE / "deployment", CODE / "prediction_log")
+OPERATING = ROOT / "docs" / "deployment" / "operating.md"
+NAME = re.compile(r"\bFAIRMIND_[A-Z]+(?:_[A-Z]+)*\b")
+
+
+def names_in(*paths: Path) -> set[str]:
+    return {name for path in paths for name in NAME.findall(path.read_text(encoding="utf-8"))}
+
+
+def code(*folders: Path) -> list[Path]:
+    return [path for folder in folders for path in folder.rglob("*.py") if TESTS not in path.parents]
+
+
+def documents() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def linked_from(document: Path) -> list[Path]:
+    """The document and the pages that it links."""
+    targets = re.findall(r"\]\(([^)#:]+\.md)", document.read_text(encoding="utf-8"))
+    return [document, *(document.parent / target for target in targets)]
+
+
+def test_every_setting_in_the_code_is_documented() -> None:
+    assert names_in(*code(CODE)) - names_in(*documents()) == set()
+
+
+def test_every_setting_of_the_server_is_on_the_page_of_operating_or_one_that_it_links() -> None:
+    settings = names_in(*code(*SERVER_FOLDERS))
+    assert len(settings) > 10
+    assert settings - names_in(*linked_from(OPERATING)) == set()
+
+
+def test_every_documented_setting_exists() -> None:
+    assert names_in(*documents()) - names_in(*code(CODE)) == set()
