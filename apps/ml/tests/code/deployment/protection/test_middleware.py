@@ -250,7 +250,7 @@ def test_the_scope_follows_from_the_path() -> None:
         ("/v1/outcomes/x", "POST"): "outcomes",
         ("/invocations", "POST"): "predict",
         ("/metrics", "GET"): "predict",
-        ("/", "GET"): "predict",
+        ("/", "GET"): None,
     }
     assert {asked: scope_of_path(*asked) for asked in scopes} == scopes
 

@@ -63,3 +63,8 @@ def kill(*processes: int) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process, 9)
+
+
+def log_text(server: ServedProcess) -> str:
+    """Return what a server has logged."""
+    return (server.home / "stderr.log").read_text()

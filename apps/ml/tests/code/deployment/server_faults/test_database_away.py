@@ -1,69 +1,96 @@
-"""The database goes away under load and comes back: answers go on, the lag is told, and then everything is there."""
+"""The database goes away under load, or the disk is full: nothing is answered that is not written down, and all that
+was answered is there once in the end."""
 
+import resource
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from apps.ml.deployment.server.keeper_process import KeeperProcess
-from apps.ml.deployment.server.options import Options
-from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.prediction_log.database import open_database
-from apps.ml.prediction_log.journal import Journal
-from apps.ml.prediction_log.state_folder import journal_root
-from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
 from apps.ml.tests.code.deployment.server_faults.away import locked_by_another_process
 from apps.ml.tests.code.deployment.server_faults.conftest import Scores, log_of
 from apps.ml.tests.code.deployment.server_faults.load import under_load
 from apps.ml.tests.code.deployment.server_faults.processes import wait_until
-from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_in, metric
+from apps.ml.tests.code.deployment.server_faults.stored import (
+    assert_all_logged,
+    assert_right,
+    calls_so_far,
+    lag_of,
+    metric,
+    wait_until_logged,
+)
 from apps.ml.tests.code.prediction_log.test_faults import stopped_postgres
 from apps.ml.tests.postgres import running_postgres, why_no_postgres
-from apps.ml.tests.served_process import served_process
+from apps.ml.tests.served_process import ServedProcess, served_process
 
-OUTAGE_SECONDS = 2.5
+SMALLEST_JOURNAL = 1 << 20
+OUTAGE_SECONDS = 2.0
 SLACK_SECONDS = 1.0
 """The keeper tells of its lag twice a second."""
 
 SOME = 50
-Away = tuple[str, AbstractContextManager[None]]
+QUICKLY_FULL = 5
+"""One request in so many is large."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Away]:
-    """The address of an empty database, and what takes it away as long as it lasts."""
-    if request.param == "sqlite":
-        yield log_of(tmp_path), locked_by_another_process(tmp_path / "log.db")
-        return
+@dataclass(frozen=True)
+class Logged:
+    """A server, the address of its database, and what takes that away as long as it lasts."""
+
+    server: ServedProcess
+    address: str
+    away: Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def logged(
+    request: pytest.FixtureRequest, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Logged]:
+    """A server whose journal is soon full."""
+    home = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as stack:
+        address, away = log_of(home), lambda: locked_by_another_process(home / "log.db")
+        if request.param == "postgresql":
+            address, away = _postgres(stack)
+        environment = {"FAIRMIND_JOURNAL_BYTES": str(SMALLEST_JOURNAL), "DATABASE_URL": address}
+        server = stack.enter_context(served_process(home, "--model", str(bundle_folder), environment=environment))
+        server.wait_until_ready()
+        yield Logged(server, address, away)
+        assert server.end() == 0
+
+
+def _postgres(stack: ExitStack) -> tuple[str, Callable[[], AbstractContextManager[None]]]:
     why = why_no_postgres()
     if why is not None:
         pytest.skip(why)
-    with running_postgres() as address:
-        yield address, stopped_postgres(open_database(address))
+    address = stack.enter_context(running_postgres())
+    return address, lambda: stopped_postgres(open_database(address))
 
 
-def lag_of(client: httpx.Client) -> float:
-    told = metric(client.get("/metrics").text, "fairmind_log_lag_seconds")
-    assert told is not None
-    return told
+@contextmanager
+def full_disk(server: ServedProcess) -> Iterator[None]:
+    """No file of the server may grow as long as this lasts."""
+    limit, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+    yield
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, hard))
 
 
 def test_while_the_database_is_away_answers_go_on_and_the_lag_is_told_and_then_everything_is_there_once(
-    tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], folder_scores: Scores, database: Away
+    logged: Logged, rows: list[dict[str, Any]], folder_scores: Scores
 ) -> None:
-    address, away = database
-    environment = {"DATABASE_URL": address}
-    with served_process(tmp_path, "--model", str(bundle_folder), environment=environment) as server:
-        server.wait_until_ready()
-        with under_load(server.address, rows) as heard, server.client() as client:
+    with logged.server.client() as client:
+        earlier = calls_so_far(client, rows, logged.address)
+        with under_load(logged.server.address, rows, clients=2) as heard:
             wait_until(lambda: len(heard.told) > SOME)
-            wait_until(lambda: calls_in(address) > 0)
             about_to_go = time.monotonic()
-            with away:
+            with logged.away():
                 gone, told = time.monotonic(), len(heard.told)
                 time.sleep(OUTAGE_SECONDS)
                 lag, now = lag_of(client), time.monotonic()
@@ -71,35 +98,38 @@ def test_while_the_database_is_away_answers_go_on_and_the_lag_is_told_and_then_e
                 assert client.get("/readyz").status_code == 200
                 assert len(heard.told) > told + SOME
             wait_until(lambda: lag_of(client) < SLACK_SECONDS)
-        assert server.end() == 0
+    wait_until_logged(heard, logged.address, earlier)
     assert (heard.refused, heard.unanswered) == ({}, {})
     assert_right(heard, folder_scores)
-    assert_all_logged(heard, address)
+    assert_all_logged(heard, logged.address, earlier=earlier)
 
 
-def test_a_log_that_nobody_writes_into_the_database_is_noted_while_answers_go_on(
-    tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", ["reached its bound of 1048576 bytes", "has no room (File too large)"])
+def test_without_room_for_the_log_nothing_is_answered_and_with_room_answers_go_on(
+    logged: Logged, rows: list[dict[str, Any]], folder_scores: Scores, reason: str
 ) -> None:
-    address = log_of(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", address)
-    journal = Journal(journal_root(tmp_path) / "here", late_seconds=0.1)
-    try:
-        with running(FolderSource(bundle_folder), options=Options(log=journal, state=tmp_path)) as client:
-            wait_until_finished(client)
-            assert client.post("/v1/predict", json={"instances": rows}).status_code == 200
-            wait_until(lambda: notes(client) == ["No writer moves the prediction log into the database. Start it."])
-            keeper = KeeperProcess(tmp_path)
-            try:
-                wait_until(lambda: notes(client) == [])
-                wait_until(lambda: calls_in(address) == 1)
-            finally:
-                keeper.stop()
-    finally:
-        journal.close()
+    with logged.server.client() as client:
+        earlier = calls_so_far(client, rows, logged.address)
+        with under_load(logged.server.address, rows, large_every=QUICKLY_FULL) as heard:
+            with full_disk(logged.server) if "File" in reason else logged.away():
+                wait_until(lambda: sum(heard.refused.values()) > SOME)
+                assert_told_to_be_ill(client, reason)
+            count = len(heard.told)
+            wait_until(lambda: len(heard.told) > count + SOME)
+            wait_until(lambda: client.get("/readyz").status_code == 200)
+            assert metric(client.get("/metrics").text, "fairmind_log_ill") == 0.0
+    wait_until_logged(heard, logged.address, earlier)
+    assert heard.refused.keys() == {(503, "log_full")}
+    assert heard.retry_after == {"5"}
+    assert heard.unanswered == {}
+    assert_right(heard, folder_scores)
+    assert_all_logged(heard, logged.address, earlier=earlier)
 
 
-def notes(client: httpx.Client) -> list[str]:
-    answer = client.get("/readyz")
-    assert answer.status_code == 200
-    found: list[str] = answer.json()["notes"]
-    return found
+def assert_told_to_be_ill(client: httpx.Client, reason: str) -> None:
+    told = client.get("/readyz")
+    assert (told.status_code, told.json()["state"]) == (503, "ill")
+    assert reason in told.json()["reason"]
+    metrics = client.get("/metrics").text
+    assert (metric(metrics, "fairmind_ready"), metric(metrics, "fairmind_log_ill")) == (0.0, 1.0)
+    assert client.get("/healthz").status_code == 200

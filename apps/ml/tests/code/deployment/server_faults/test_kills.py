@@ -1,8 +1,6 @@
 """A server that is killed or told to end while clients ask it: what they were told is in the log, once."""
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 
 from apps.ml.deployment.server.application import Application
@@ -19,16 +16,14 @@ from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.tests.code.deployment.server_faults.conftest import Scores, log_of
 from apps.ml.tests.code.deployment.server_faults.load import CLIENTS, under_load
 from apps.ml.tests.code.deployment.server_faults.processes import (
-    PATIENCE_SECONDS,
     children,
-    is_running,
     keeper_of,
     kill,
     wait_until,
 )
 from apps.ml.tests.code.deployment.server_faults.slow import half_of, waiting
 from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right
-from apps.ml.tests.served_process import served_process, server_environment
+from apps.ml.tests.served_process import served_process
 
 SOME = 200
 UNWRITTEN_SECONDS = 0.3
@@ -53,33 +48,10 @@ def test_answers_of_processes_that_were_all_killed_are_written_down_at_the_next_
     assert list((tmp_path / "state" / "journal").iterdir()) == []
 
 
-def test_workers_and_keeper_end_with_the_process_that_started_them(
+def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all(
     tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], folder_scores: Scores
 ) -> None:
-    with served_process(tmp_path, "--model", str(bundle_folder), "--workers", "2") as server:
-        server.wait_until_ready()
-        started = children(server.process.pid)
-        assert len(started) == 3
-        with under_load(server.address, rows) as heard:
-            wait_until(lambda: len(heard.told) > SOME)
-            kill(server.process.pid)
-            try:
-                wait_until(lambda: not any(is_running(process) for process in started))
-            finally:
-                kill(*(process for process in started if is_running(process)))
-    assert_right(heard, folder_scores)
-    assert heard.refused == {}
-    # The keeper may have ended before the last answer: what it left is written by whoever comes next.
-    drain = [sys.executable, "-m", "apps.ml.deployment.server.keeper", str(tmp_path / "state"), "--drain"]
-    subprocess.run(drain, check=True, timeout=PATIENCE_SECONDS, env=server_environment(tmp_path))
-    assert_all_logged(heard, log_of(tmp_path))
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all(
-    tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], folder_scores: Scores, workers: str
-) -> None:
-    with served_process(tmp_path, "--model", str(bundle_folder), "--workers", workers) as server:
+    with served_process(tmp_path, "--model", str(bundle_folder)) as server:
         server.wait_until_ready()
         with under_load(server.address, rows) as heard:
             wait_until(lambda: len(heard.told) > SOME)
@@ -88,20 +60,6 @@ def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all(
     assert heard.unanswered, "nobody is left to answer"
     assert_right(heard, folder_scores)
     assert_all_logged(heard, log_of(tmp_path))
-
-
-@pytest.mark.parametrize("moment", ["listening", "ready"])
-def test_workers_that_are_told_to_end_before_they_serve_end(tmp_path: Path, bundle_folder: Path, moment: str) -> None:
-    with served_process(tmp_path, "--model", str(bundle_folder), "--workers", "2") as server:
-        assert server.next_event()["event"] == "listening"
-        if moment == "ready":
-            assert server.next_event()["event"] == "ready"
-        started = children(server.process.pid)
-        try:
-            assert server.end(signal.SIGTERM) in (0, -signal.SIGTERM)
-            wait_until(lambda: not any(is_running(process) for process in started))
-        finally:
-            kill(server.process.pid, *(process for process in started if is_running(process)))
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 import json
 import os
 import resource
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -26,9 +24,8 @@ from apps.ml.tests.code.deployment.server_faults.processes import (
     keepers_of,
     kill,
     wait_until,
-    workers_of,
 )
-from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_so_far, metric
+from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_so_far
 from apps.ml.tests.served_process import END_SECONDS, ServedProcess, served_process
 
 OLD_SECONDS = 60.0
@@ -47,10 +44,6 @@ def server(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def status_of(server: ServedProcess) -> WriterStatus | None:
     return read_status(server.home / "state" / STATUS_FILE)
-
-
-def log_text(server: ServedProcess) -> str:
-    return (server.home / "stderr.log").read_text()
 
 
 def test_a_keeper_that_hangs_is_told_of_by_the_lag(server: ServedProcess, rows: list[dict[str, Any]]) -> None:
@@ -72,12 +65,6 @@ def let_time_pass(server: ServedProcess, seconds: float) -> None:
     told = status_of(server)
     assert told is not None
     write_status(server.home / "state" / STATUS_FILE, msgspec.structs.replace(told, at=told.at - seconds))
-
-
-def lag_of(client: httpx.Client) -> float:
-    told = metric(client.get("/metrics").text, "fairmind_log_lag_seconds")
-    assert told is not None
-    return told
 
 
 def test_a_second_server_on_one_folder_of_state_is_refused_and_the_first_serves_on(
@@ -122,40 +109,18 @@ def no_more_files(server: ServedProcess) -> Iterator[None]:
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
 
 
-def test_a_worker_whose_place_cannot_be_taken_leaves_the_others_serving(
-    tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], folder_scores: Scores
-) -> None:
-    model = Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
-    with served_process(tmp_path, "--model", str(model), "--workers", "2") as server:
-        server.wait_until_ready()
-        wait_until(lambda: log_text(server).count('"swap"') == 2)
-        away = model.rename(tmp_path / "away")
-        kill(min(workers_of(server)))
-        with under_load(server.address, rows, clients=2) as heard:
-            wait_until(lambda: log_text(server).count("a worker ended") == 2)
-            away.rename(model)
-            wait_until(lambda: log_text(server).count('"swap"') == 3)
-        assert server.end() == 0
-    assert (heard.refused, heard.unanswered) == ({}, {})
-    assert_right(heard, folder_scores)
-
-
-def test_a_folder_of_state_that_cannot_be_written_ends_the_command_with_what_to_do(
-    tmp_path: Path, bundle_folder: Path
-) -> None:
-    (tmp_path / "a file").write_text("")
-    environment = {"FAIRMIND_STATE_DIR": str(tmp_path / "a file")}
-    with served_process(tmp_path, "--model", str(bundle_folder), environment=environment) as server:
-        code, error = ended(server)
-    assert code == 2
-    assert "of the server's state cannot be written (File exists)" in error
-    assert "set FAIRMIND_STATE_DIR to another folder" in error
-
-
 def ended(server: ServedProcess) -> tuple[int, str]:
     """Wait until a server ends by itself; return its exit code and error."""
     output, _ = server.process.communicate(timeout=END_SECONDS)
     return server.process.returncode, json.loads(output.splitlines()[-1])["error"]
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_folder_of_state_that_cannot_be_written_is_refused_with_what_to_do(tmp_path: Path, below: str) -> None:
+    (tmp_path / "a file").write_text("")
+    says = "server's state cannot be written.*set FAIRMIND_STATE_DIR to another folder"
+    with pytest.raises(BadInputError, match=says), held_state(tmp_path / "a file" / below):
+        pass
 
 
 def test_what_a_server_before_left_of_counts_and_marks_is_removed_and_its_journals_stay(tmp_path: Path) -> None:

@@ -70,7 +70,6 @@ def test_beside_idle_and_half_requests_the_others_are_answered(
 def test_half_bodies_that_fill_the_server_are_told_of_and_let_it_go_on_once_they_hang_up(
     server: ServedProcess, rows: list[dict[str, Any]]
 ) -> None:
-    head, body = request(rows[:1])
     with server.client() as client:
         with waiting(server.address, IN_FLIGHT, half_of(rows[:1])):
             wait_until(lambda: client.post(PATH, json={"instances": rows[:1]}).status_code == 503)
@@ -90,7 +89,6 @@ def test_clients_that_hang_up_or_send_halves_leave_nothing_in_the_log_of_errors(
 def test_a_body_that_does_not_arrive_in_time_is_408_and_the_others_are_answered_meanwhile(
     bundle_folder: Path, rows: list[dict[str, Any]]
 ) -> None:
-    head, body = request(rows[:1])
     with running(FolderSource(bundle_folder), Limits(body_seconds=1.0)) as client:
         wait_until_finished(client)
         with waiting(str(client.base_url), HALVES, half_of(rows[:1])) as halves:
