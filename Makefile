@@ -79,6 +79,7 @@ benchmark: $(READY) ## Time what users would pick instead, paired in one run
 	python -m tests.benchmark.fairness_fronts
 	python -m tests.benchmark.hyperband_against_random
 	python -m tests.benchmark.scorers
+	python -m tests.benchmark.explaining
 	python -m tests.benchmark.serving
 	python -m tests.benchmark.serving.memory
 

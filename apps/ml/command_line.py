@@ -1,6 +1,7 @@
 """The `fairmind` command: every subcommand has `--help`, `--json` for machines and an exit code that means something.
 
-Exit codes: 0 done or gates passed, 1 gates failed, 2 bad input, 3 inconclusive, 4 service unreachable.
+Exit codes: 0 done or gates passed, 1 gates failed or a difference found, 2 bad input, 3 inconclusive,
+4 service unreachable.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from apps.ml.errors import FairMindError
 GROUPS = {
     "datasets": "What is declared, fetched and valid.",
     "keys": "API keys of the model server, and what was administered.",
-    "log": "The prediction log: shown, exported, replayed, erased.",
+    "log": "The prediction log: shown, exported, replayed, erased, pruned.",
     "models": "The registry: versions, aliases, gates, lineage.",
     "runs": "Tracked runs: listed, side by side, made again.",
 }
@@ -23,7 +24,7 @@ SINGLE_COMMANDS = {
     "audit": "Fairness audit of the decisions in a CSV or Parquet file; no model needed.",
     "results": "What the pipeline measured last, as one table.",
     "score": "Score a file that may be larger than memory, with the numbers that the server gives.",
-    "serve": "Answer prediction requests over HTTP from registered models.",
+    "serve": "Answer prediction requests over HTTP with registered models or bundles.",
     "simulate": "Does the inference keep its promises? Coverage, false alarms and power, counted.",
     "tune": "Search better options of an estimator by cross-validation.",
 }
@@ -39,7 +40,8 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         app.add_typer(group, name=name, help=description)
     for name, description in SINGLE_COMMANDS.items():
         command = getattr(importlib.import_module(f"apps.ml.commands.{name}"), name) if name == asked else fairmind
-        app.command(name, help=description)(command)
+        # A command that was asked for explains itself; the list of all needs its line alone.
+        app.command(name, short_help=description)(command)
     return app
 
 

@@ -1,12 +1,15 @@
 """Every command that a document shows exists."""
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
-from apps.ml.command_line import build_app
+from apps.ml.command_line import SINGLE_COMMANDS, build_app
 from tests.architecture import parameters_document
 from tests.architecture.stage_dependencies import ROOT
 
@@ -57,3 +60,11 @@ def _is_command(name: str, subcommand: str) -> bool:
 
 def test_the_page_of_parameters_is_up_to_date() -> None:
     assert parameters_document.DOCUMENT.read_text(encoding="utf-8") == parameters_document.render(), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", SINGLE_COMMANDS)
+def test_a_command_that_is_asked_for_explains_itself_in_its_own_words(name: str) -> None:
+    shown = CliRunner().invoke(build_app([name]), [name, "--help"]).output
+    said = inspect.getdoc(getattr(importlib.import_module(f"apps.ml.commands.{name}"), name))
+    assert said
+    assert " ".join(said.split()) in " ".join(shown.split())

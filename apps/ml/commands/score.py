@@ -72,7 +72,8 @@ def score(
 ) -> None:
     """Score every row of IN: OUT holds its columns, the row's number, score, decision, threshold, version, evidence.
 
-    Killed and run again, the same command goes on where it stopped, and OUT has the same bytes.
+    Killed or interrupted (exit code 130) and run again, the same command goes on where it stopped, and OUT has the same
+    bytes.
     """
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")

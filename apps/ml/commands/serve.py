@@ -1,4 +1,4 @@
-"""`fairmind serve`: answer prediction requests over HTTP from registered models."""
+"""`fairmind serve`: answer prediction requests over HTTP with registered models or bundles."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,11 @@ def serve(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines for machines.")] = False,
 ) -> None:
-    """Answer prediction requests over HTTP from registered models."""
+    """Answer prediction requests over HTTP with registered models or bundles, until SIGTERM or Ctrl-C.
+
+    Without --no-log every answer is in the prediction log before it is sent. Aliases are followed while it runs. /docs
+    on the server shows how to ask. More settings are environment variables: docs/deployment/operating.md.
+    """
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
     from apps.ml.deployment.server.serving import run_server

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apps.ml.deployment.answering.call_log import CallLog
-from apps.ml.deployment.answering.logged_rows import rows_json
+from apps.ml.deployment.answering.logged_rows import rows_json, values_json
 from apps.ml.deployment.observation.meter import Meter
 from apps.ml.deployment.observation.tracing import STAGES
 from apps.ml.deployment.requests.caller import Asked
@@ -84,7 +84,7 @@ class Desk:
         start = time.perf_counter()
         answers = chosen.model.scorer.score_rows(rows)
         self._note("score", chosen.model, start)
-        return self._written(chosen, answers, "instances", body)
+        return self._written(chosen, answers, *_kept(chosen, rows, body))
 
     def answer_row(self, chosen: Chosen, values: Sequence[Value], body: bytes) -> tuple[bytes, float, int | None]:
         """Answer one row of values that fit: the name of the call, score and decision; the way that costs least."""
@@ -93,7 +93,8 @@ class Desk:
         self._note("score", chosen.model, start)
         call = new_call()
         decisions = None if decision is None else DECISION_BYTES[decision]
-        self._write(chosen, call, "instances", body, FLOAT64.pack(score), decisions)
+        form, inputs = _kept(chosen, (values,), body)
+        self._write(chosen, call, form, inputs, FLOAT64.pack(score), decisions)
         return call, score, decision
 
     def _written(self, chosen: Chosen, answers: Answers, form: InputsForm, inputs: bytes) -> Answered:
@@ -139,3 +140,10 @@ class Desk:
             raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "log_full", message, headers=headers) from None
         self._note("log", model, start)
         self.meter.answered(model.name, model.version, chosen.arm, asked.route, len(scores) // FLOAT64.size)
+
+
+def _kept(chosen: Chosen, rows: Sequence[Sequence[Value]], body: bytes) -> tuple[InputsForm, bytes]:
+    """What the journal keeps of a JSON request: its body as it came, or its rows alone where it names a subject."""
+    if chosen.asked.subject is None:
+        return "instances", body
+    return "rows", values_json(rows)

@@ -6,6 +6,7 @@ import msgspec
 import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
+from apps.ml.deployment.scorers.scorer import Value
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -13,6 +14,11 @@ _ENCODER = msgspec.json.Encoder()
 def rows_json(frame: pd.DataFrame, columns: Sequence[ColumnSchema]) -> bytes:
     """Return the JSON array of the rows of a typed frame, values in the order of `columns`, every digit kept."""
     return _ENCODER.encode(list(zip(*(_values(frame[column.name]) for column in columns), strict=True)))
+
+
+def values_json(rows: Sequence[Sequence[Value]]) -> bytes:
+    """Return the JSON array of rows of values that fit."""
+    return _ENCODER.encode(rows)
 
 
 def _values(series: pd.Series) -> list[object]:

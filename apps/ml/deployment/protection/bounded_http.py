@@ -20,17 +20,23 @@ class HeadTooLargeError(Exception):
     """Ends the parsing of a head."""
 
 
+class TooManyWaitingError(Exception):
+    """Ends the parsing of requests that were sent before the ones ahead of them were answered."""
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """To be given to uvicorn as `http`.
 
     `most_head_bytes`: of first line and headers together; what has arrived and is no whole head yet may exceed it by
     one read of the socket. `head_seconds`: time for a whole head, from the opening of a connection or from the first
     byte that shows it incomplete. `rest_seconds`: time for the rest of a body after the answer was sent.
+    `most_waiting`: requests of one connection that wait for answers to those ahead of them; with more it is closed.
     """
 
     most_head_bytes = 32_768
     head_seconds = 20.0
     rest_seconds = 10.0
+    most_waiting = 100
 
     _in_head = True
     _begun_in_this_read = False
@@ -48,6 +54,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self.pipeline.clear()  # nobody is there for the answers
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -71,6 +78,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_bytes + self._read_bytes > self.most_head_bytes and self._measured() > self.most_head_bytes:
             self._too_large = True
             raise HeadTooLargeError
+        if len(self.pipeline) >= self.most_waiting:
+            raise TooManyWaitingError
         self._in_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -87,6 +96,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Give the rest of a body that was answered early a time to arrive: it is read and thrown away."""
         super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
         if self.cycle.more_body and self.cycle.response_complete and not self.transport.is_closing():
             self._rest_timer = self.loop.call_later(self.rest_seconds, self.transport.close)
 
@@ -101,6 +112,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Refuse what is no HTTP, or too large a head of it."""
         if self._too_large:
             self._refuse_large_head()
+        elif len(self.pipeline) >= self.most_waiting:
+            self.transport.close()
         else:
             super().send_400_response(msg)
 

@@ -167,3 +167,18 @@ def test_a_request_for_another_protocol_is_answered_and_ends_the_connection(clie
         connection.sendall(b"body")
         answered = rest_of(connection)
     assert answered.startswith(b"HTTP/1.1 200 " if path == b"read" else b"HTTP/1.1 401 ")
+
+
+def test_requests_sent_ahead_of_answers_are_answered_up_to_a_bound(client: httpx.Client) -> None:
+    """Without a bound anybody could fill the memory by asking and never reading an answer."""
+    request, most = HEAD + b"\r\nbody", Hasty.most_waiting
+    with connected(client) as connection:
+        connection.sendall(most * request)
+        answered = b""
+        while answered.count(b"HTTP/1.1 200 ") < most:
+            piece = connection.recv(65_536)
+            assert piece
+            answered += piece
+    with connected(client) as connection:
+        connection.sendall(2 * most * request)
+        assert rest_of(connection).count(b"HTTP/1.1 200 ") <= most

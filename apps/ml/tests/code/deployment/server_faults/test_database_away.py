@@ -29,13 +29,13 @@ from apps.ml.tests.code.prediction_log.test_faults import stopped_postgres
 from apps.ml.tests.postgres import running_postgres, why_no_postgres
 from apps.ml.tests.served_process import ServedProcess, served_process
 
-SMALLEST_JOURNAL = 1 << 20
+SMALL_JOURNAL = 4 << 20
 OUTAGE_SECONDS = 2.0
 SLACK_SECONDS = 1.0
 """The keeper tells of its lag twice a second."""
 
 SOME = 50
-QUICKLY_FULL = 5
+NEVER_FULL, QUICKLY_FULL = 10**9, 5
 """One request in so many is large."""
 
 
@@ -55,17 +55,22 @@ def logged(
     """A server whose journal is soon full."""
     home = tmp_path_factory.mktemp(request.param)
     with ExitStack() as stack:
-        address, away = log_of(home), lambda: locked_by_another_process(home / "log.db")
-        if request.param == "postgresql":
-            address, away = _postgres(stack)
-        environment = {"FAIRMIND_JOURNAL_BYTES": str(SMALLEST_JOURNAL), "DATABASE_URL": address}
+        address, away = _postgres(stack) if request.param == "postgresql" else _sqlite(home)
+        environment = {"FAIRMIND_JOURNAL_BYTES": str(SMALL_JOURNAL), "DATABASE_URL": address}
         server = stack.enter_context(served_process(home, "--model", str(bundle_folder), environment=environment))
         server.wait_until_ready()
         yield Logged(server, address, away)
         assert server.end() == 0
 
 
-def _postgres(stack: ExitStack) -> tuple[str, Callable[[], AbstractContextManager[None]]]:
+Database = tuple[str, Callable[[], AbstractContextManager[None]]]
+
+
+def _sqlite(home: Path) -> Database:
+    return log_of(home), lambda: locked_by_another_process(home / "log.db")
+
+
+def _postgres(stack: ExitStack) -> Database:
     why = why_no_postgres()
     if why is not None:
         pytest.skip(why)
@@ -87,7 +92,7 @@ def test_while_the_database_is_away_answers_go_on_and_the_lag_is_told_and_then_e
 ) -> None:
     with logged.server.client() as client:
         earlier = calls_so_far(client, rows, logged.address)
-        with under_load(logged.server.address, rows, clients=2) as heard:
+        with under_load(logged.server.address, rows, clients=2, large_every=NEVER_FULL) as heard:
             wait_until(lambda: len(heard.told) > SOME)
             about_to_go = time.monotonic()
             with logged.away():
@@ -104,7 +109,7 @@ def test_while_the_database_is_away_answers_go_on_and_the_lag_is_told_and_then_e
     assert_all_logged(heard, logged.address, earlier=earlier)
 
 
-@pytest.mark.parametrize("reason", ["reached its bound of 1048576 bytes", "has no room (File too large)"])
+@pytest.mark.parametrize("reason", [f"reached its bound of {SMALL_JOURNAL} bytes", "has no room (File too large)"])
 def test_without_room_for_the_log_nothing_is_answered_and_with_room_answers_go_on(
     logged: Logged, rows: list[dict[str, Any]], folder_scores: Scores, reason: str
 ) -> None:

@@ -23,9 +23,10 @@ from apps.ml.tests.code.deployment.server_faults.processes import (
     keeper_of,
     keepers_of,
     kill,
+    log_text,
     wait_until,
 )
-from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_so_far
+from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_so_far, lag_of
 from apps.ml.tests.served_process import END_SECONDS, ServedProcess, served_process
 
 OLD_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""Worker processes: one dies and cannot come back at once, their parent dies, they are told to end before they serve."""
+"""Worker processes: one dies and cannot come back at once, their parent dies, they are told to end too early."""
 
 import shutil
 import signal
