@@ -92,7 +92,8 @@ def server(
 ) -> Iterator[Documented]:
     """A server of both, with administration and a prediction log, that asks nobody for a key."""
     journal = Journal(tmp_path_factory.mktemp("journal"))
-    with closing(journal), serving_models(models, Options(engine=database, log=journal, webhook_secret="w" * 40)) as client:
+    options = Options(engine=database, log=journal, webhook_secret="w" * 40)
+    with closing(journal), serving_models(models, options) as client:
         yield documented(client)
 
 
