@@ -8,26 +8,10 @@ import pytest
 
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
-from apps.ml.prediction_log.entries import AnswerEntry, Entry
 from apps.ml.tests.code.deployment.conftest import COLUMNS, running, wait_until_finished
+from apps.ml.tests.kept_entries import KeptEntries
 
 NAME = "Tannenbaum, 7"
-
-
-class KeptEntries:
-    """A log that keeps entries in memory."""
-
-    room = True
-
-    def __init__(self) -> None:
-        self.answers: list[AnswerEntry] = []
-
-    def append(self, entry: Entry) -> None:
-        if isinstance(entry, AnswerEntry):
-            self.answers.append(entry)
-
-    def trouble(self) -> str | None:
-        return None
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from apps.ml.deployment.client import AsyncModelClient, ModelClient, Outcome, RefusedError
+from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.models.golden_rows import typed_frame
 from apps.ml.tests.code.deployment.client.both_clients import Ask, both
-from apps.ml.tests.code.deployment.conftest import running
+from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
+from apps.ml.tests.kept_entries import KeptEntries
 
 CALLERS = 8
 Rows = list[dict[str, Any]]
@@ -27,6 +29,14 @@ Rows = list[dict[str, Any]]
 def address(client: httpx.Client) -> str:
     """Where the shared server listens."""
     return str(client.base_url)
+
+
+@pytest.fixture(scope="module")
+def logging_address(bundle_folder: Path) -> Iterator[str]:
+    """The address of a server that keeps a log."""
+    with running(FolderSource(bundle_folder), options=Options(log=KeptEntries())) as client:
+        wait_until_finished(client)
+        yield str(client.base_url)
 
 
 @pytest.fixture
@@ -137,13 +147,19 @@ def test_predictions_are_explained_on_request(ask: Ask, address: str, rows: Rows
 
 
 @both
-def test_outcomes_of_answered_rows_are_taken(ask: Ask, address: str, rows: Rows) -> None:
-    answered = ask(address, "predict", rows[:2]).predictions
+def test_outcomes_of_answered_rows_are_taken(ask: Ask, logging_address: str, rows: Rows) -> None:
+    answered = ask(logging_address, "predict", rows[:2]).predictions
     outcomes = [Outcome(prediction.id, 1, datetime.now(UTC), "ledger") for prediction in answered]
-    assert ask(address, "report_outcomes", outcomes) == 2
+    assert ask(logging_address, "report_outcomes", outcomes) == 2
 
 
 @both
-def test_an_outcome_of_no_prediction_is_refused(ask: Ask, address: str) -> None:
+def test_an_outcome_of_no_prediction_is_refused(ask: Ask, logging_address: str) -> None:
     with pytest.raises(RefusedError, match="none was taken"):
-        ask(address, "report_outcome", "nobody", 1)
+        ask(logging_address, "report_outcome", "nobody", 1)
+
+
+@both
+def test_a_server_without_a_log_takes_no_outcome(ask: Ask, address: str) -> None:
+    with pytest.raises(RefusedError, match="keeps no prediction log|no log|no prediction log"):
+        ask(address, "report_outcome", "01a1fdce-57f1-7da5-b1fb-c671c7f30000", 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -23,23 +23,10 @@ from apps.ml.deployment.requests.refusals import install_refusals
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.models.golden_rows import records
-from apps.ml.prediction_log.entries import AnswerEntry, Entry
+from apps.ml.prediction_log.entries import AnswerEntry
 from apps.ml.tests.code.deployment.explaining.conftest import PERMISSIVE, Explained
+from apps.ml.tests.kept_entries import KeptEntries
 from apps.ml.tests.protected_server import serving
-
-
-@dataclass
-class KeptEntries:
-    """A log that keeps its entries in memory."""
-
-    entries: list[Entry] = field(default_factory=list)
-    room: bool = True
-
-    def append(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    def trouble(self) -> str | None:
-        return None
 
 
 @dataclass(frozen=True)
@@ -136,8 +123,9 @@ def test_every_answer_is_written_down_as_an_explanation(served: Served, instance
     assert isinstance(thorough, AnswerEntry)
     assert (plain.route, plain.form, len(plain.scores)) == ("explain", "instances", 24)
     assert msgspec.json.decode(plain.inputs)["instances"] == instances[:3]
-    assert (thorough.route, thorough.form, len(thorough.scores)) == ("explain", "instances", 16)
+    assert (thorough.route, thorough.form, len(thorough.scores)) == ("explain", "rows", 16)
     assert thorough.subject is not None
+    assert b"case 7" not in thorough.inputs
 
 
 def test_what_explaining_takes_is_counted_as_a_stage(served: Served, instances: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """A server that is killed or told to end while clients ask it: what they were told is in the log, once."""
 
+import os
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ import uvicorn
 from apps.ml.deployment.server.application import Application
 from apps.ml.deployment.server.http_server import http_server, listen
 from apps.ml.deployment.versions.model_source import FolderSource
+from apps.ml.prediction_log.segments import is_locked
 from apps.ml.tests.code.deployment.server_faults.conftest import Scores, log_of
 from apps.ml.tests.code.deployment.server_faults.load import CLIENTS, under_load
 from apps.ml.tests.code.deployment.server_faults.processes import (
@@ -23,10 +25,11 @@ from apps.ml.tests.code.deployment.server_faults.processes import (
 )
 from apps.ml.tests.code.deployment.server_faults.slow import half_of, waiting
 from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right
-from apps.ml.tests.served_process import served_process
+from apps.ml.tests.served_process import END_SECONDS, served_process
 
 SOME = 200
 UNWRITTEN_SECONDS = 0.3
+"""So long nobody writes what lies in the journals."""
 
 
 def test_answers_of_processes_that_were_all_killed_are_written_down_at_the_next_start(
@@ -48,18 +51,32 @@ def test_answers_of_processes_that_were_all_killed_are_written_down_at_the_next_
     assert list((tmp_path / "state" / "journal").iterdir()) == []
 
 
-def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all(
+def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all_and_waits_for_its_keeper(
     tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], folder_scores: Scores
 ) -> None:
     with served_process(tmp_path, "--model", str(bundle_folder)) as server:
         server.wait_until_ready()
-        with under_load(server.address, rows) as heard:
+        with under_load(server.address, rows) as heard, held_up(keeper_of(server)):
             wait_until(lambda: len(heard.told) > SOME)
-            assert server.end(signal.SIGTERM) == 0
+            server.process.terminate()
+            journals = tmp_path / "state" / "journal"
+            wait_until(lambda: not any(is_locked(lock) for lock in journals.glob("*/*.lock")))
+            time.sleep(UNWRITTEN_SECONDS)
+        assert server.process.wait(END_SECONDS) == 0
     assert heard.refused == {}
     assert heard.unanswered, "nobody is left to answer"
     assert_right(heard, folder_scores)
     assert_all_logged(heard, log_of(tmp_path))
+
+
+@contextmanager
+def held_up(process: int) -> Iterator[None]:
+    """A process does nothing as long as this lasts."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
