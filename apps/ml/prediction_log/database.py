@@ -117,8 +117,7 @@ def _sqlite(url: URL, create: bool) -> Engine:
         raise _unusable("SQLite needs a file here")
     path = Path(url.database).absolute()
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
+        _create(path)
 
     # Every transaction opens the file anew: one kept open would go on into a file that was moved away or removed.
     def connect() -> sqlite3.Connection:
@@ -128,6 +127,14 @@ def _sqlite(url: URL, create: bool) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
+    except OSError as error:
+        raise _unusable(f"the file cannot be made ({error.strerror})") from error
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

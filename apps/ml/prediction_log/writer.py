@@ -135,7 +135,7 @@ class LogWriter:
             self._telling.succeeded(written.entries, written.rejected, written.torn, self._positions or {})
             if written.unreadable_journals:
                 self._telling.failed(JournalFormatError("journals of another format were left alone"))
-            if written.entries == 0 and stopping:
+            if stopping and not written.more:
                 return
             if not written.more:
                 stop.wait(self._poll_seconds)

@@ -55,7 +55,7 @@ async def receive_body(headers: Headers, receive: Receive, limits: Limits) -> by
         body = await _receive(receive, limits)
     except asyncio.CancelledError:
         if not timer.is_late(task):
-            raise
+            raise _ending() from None
         message = f"The body did not arrive within {limits.body_seconds:g} seconds. Send it in one go."
         raise RefusalError(HTTPStatus.REQUEST_TIMEOUT, "slow_body", message) from None
     finally:
@@ -63,6 +63,13 @@ async def receive_body(headers: Headers, receive: Receive, limits: Limits) -> by
     if not body or body.isspace():
         raise RefusalError(HTTPStatus.BAD_REQUEST, "empty_body", 'The body is empty. Send {"instances": [{…}]}.')
     return body
+
+
+def _ending() -> RefusalError:
+    """The server ends and waits no longer for what did not arrive."""
+    message = "The server ends before the body arrived. Send the request again: another process takes it."
+    headers = {"Retry-After": "5", "Connection": "close"}
+    return RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "draining", message, headers=headers)
 
 
 def is_json(headers: Headers) -> bool:
