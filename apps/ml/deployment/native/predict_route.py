@@ -9,16 +9,17 @@ from anyio import CapacityLimiter
 from starlette.types import Receive
 
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.native.plain_answer import AnswerWriter
 from apps.ml.deployment.native.prediction import ROUTE, ThoroughAnswers, require_few
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
-from apps.ml.deployment.native.row_decoder import PlainRequest
 from apps.ml.deployment.native.table_answers import TableAnswers
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.requests.request_body import Headers, is_json, not_json, receive_body, require_plain
 from apps.ml.deployment.requests.thread_work import in_thread
+from apps.ml.deployment.scorers.scorer import Value
 from apps.ml.deployment.tables.table_bodies import is_table
 from apps.ml.deployment.versions.chosen import Chosen
 
@@ -95,10 +96,9 @@ class PredictRoute:
             if chosen.model is not first.model:
                 prepared = self._prepared.of(chosen.model)
                 request = prepared.decoder.decode(body)
-        return None if request is None else self._scored(chosen, request, body)
+        return None if request is None else self._scored(chosen, request.rows, body, prepared.writer)
 
-    def _scored(self, chosen: Chosen, request: PlainRequest, body: bytes) -> bytes:
-        rows, writer = request.rows, self._prepared.of(chosen.model).writer
+    def _scored(self, chosen: Chosen, rows: list[tuple[Value, ...]], body: bytes, writer: AnswerWriter) -> bytes:
         if len(rows) == 1:
             return writer.one(*self._desk.answer_row(chosen, rows[0], body))
         require_few(len(rows), self._limits)

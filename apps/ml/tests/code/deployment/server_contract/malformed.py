@@ -24,7 +24,7 @@ from apps.ml.tests.code.deployment.server_contract.written_rows import (
 
 MARK, MARK_NUMBER = "zebra-881188", 881188.25
 MARKS = ("zebra", "881188")
-PLACEHOLDER = "@odd@"
+ODD_MARK = "@odd@"
 DEEP = 2_000
 
 ODD_VALUES = (
@@ -100,9 +100,9 @@ def _with_other_json(chance: random.Random, sent: Sent) -> Sent:
 
 def _odd_value(chance: random.Random, around: dict[str, Any]) -> str:
     holder, key, is_name = chance.choice(_places(around))
-    holder[key] = PLACEHOLDER
+    holder[key] = ODD_MARK
     values = [value for value in ODD_VALUES if not (is_name and MARK in value)]
-    return _text(around).replace(f'"{PLACEHOLDER}"', chance.choice(values))
+    return _text(around).replace(f'"{ODD_MARK}"', chance.choice(values))
 
 
 def _dropped(chance: random.Random, around: dict[str, Any]) -> str:
@@ -118,9 +118,9 @@ def _twice(chance: random.Random, around: dict[str, Any]) -> str:
     if isinstance(holder, list):
         holder.append(copy.deepcopy(holder[key]))
         return _text(around)
-    holder[PLACEHOLDER] = chance.choice((holder[key], None, 1))
+    holder[ODD_MARK] = chance.choice((holder[key], None, 1))
     text = _text({"root": holder}) if key == "root" else _text(around)
-    return text.replace(f'"{PLACEHOLDER}"', json.dumps(key))
+    return text.replace(f'"{ODD_MARK}"', json.dumps(key))
 
 
 def _renamed(chance: random.Random, around: dict[str, Any]) -> str:
