@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import uvicorn
@@ -15,6 +16,8 @@ from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.key_ring import KeyRing, RingSettings
 from apps.ml.deployment.protection.key_store import MICROSECONDS, NewKey
 from apps.ml.deployment.protection.token_bucket import NANOSECONDS
+from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.at_once_http import protocol_of
 from apps.ml.deployment.server.http_server import listen
 
 PATIENCE_SECONDS = 20.0
@@ -72,11 +75,12 @@ def until(holds: Callable[[], object]) -> None:
 
 
 @contextmanager
-def serving(app: ASGIApp, http: type[BoundedHttpProtocol] = BoundedHttpProtocol) -> Iterator[httpx.Client]:
-    """Run a real HTTP server on a free port and yield a client of it."""
+def serving(app: ASGIApp, http: type[BoundedHttpProtocol] | None = None) -> Iterator[httpx.Client]:
+    """Run a real HTTP server on a free port and yield a client of it; None: the protocol that it has when deployed."""
+    protocol: Any = http or (protocol_of(app.at_once) if isinstance(app, Application) else BoundedHttpProtocol)
     listening = listen("127.0.0.1", 0)
     configuration = uvicorn.Config(
-        app, http=http, log_config=None, access_log=False, server_header=False, lifespan="on"
+        app, http=protocol, log_config=None, access_log=False, server_header=False, lifespan="on"
     )
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -97,6 +97,12 @@ class Desk:
         self._write(chosen, call, form, inputs, FLOAT64.pack(score), decisions)
         return call, score, decision
 
+    def answer_single(self, chosen: Chosen, rows: Sequence[Sequence[Value]], body: bytes) -> Answered:
+        """As :meth:`answer_rows`, of one row, by :meth:`answer_row`."""
+        call, score, decision = self.answer_row(chosen, rows[0], body)
+        decisions = None if decision is None else np.array([decision], dtype=np.int8)
+        return Answered(chosen, call, np.array([score]), decisions)
+
     def _written(self, chosen: Chosen, answers: Answers, form: InputsForm, inputs: bytes) -> Answered:
         call = new_call()
         scores = np.ascontiguousarray(answers.scores, dtype="<f8").tobytes()

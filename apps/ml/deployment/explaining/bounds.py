@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from apps.ml.data.processed import ColumnSchema
+from apps.ml.deployment.explaining.asked_rows import values_of
 from apps.ml.deployment.explaining.contribution_part import ContributionPart
 from apps.ml.deployment.explaining.explainer import Explainer
 from apps.ml.deployment.explaining.reason_part import ReasonPart
@@ -46,6 +47,12 @@ def bounded(explainer: Explainer) -> Explainer:
         answers = Answers(explainer.bundle.score(frame), decisions)
         return _seconds(lambda: explainer.explain_frame(frame, answers, what))
 
+    def row_seconds() -> float:
+        one = values_of(rows.head(1), explainer.encoding.columns)
+        decisions = np.full(1, bad, dtype=np.int8) if decided else None
+        answers = Answers(explainer.bundle.score(rows.head(1)), decisions)
+        return _seconds(lambda: explainer.explain_rows(one, answers, Wanted()))
+
     contributing = _cost(seconds, Wanted(True, False))
     reasoning = _cost(seconds, Wanted(False, True))
     searching = _cost(seconds, Wanted(False, False, True))
@@ -57,6 +64,7 @@ def bounded(explainer: Explainer) -> Explainer:
         ways=_if_quick(explainer.ways, searching[0]),
         most_rows=rows_within(sum(first for first, _ in usual), sum(more for _, more in usual), MOST_ROWS),
         most_ways=rows_within(*searching, MOST_WAYS),
+        row_seconds=row_seconds(),
     )
 
 

@@ -1,5 +1,6 @@
 """Contributions to the scores of single rows: those of the evidence, from tables where the version has tables."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -10,7 +11,13 @@ import numpy.typing as npt
 from apps.ml.deployment.explaining.leaf_contributions import LeafContributions
 from apps.ml.deployment.explaining.row_explanation import CONTRIBUTIONS, RowExplanation
 from apps.ml.evaluation.explanations.contributions.exact import Output
-from apps.ml.evaluation.explanations.contributions.shap_values import Contributions, checked, contributions_of
+from apps.ml.evaluation.explanations.contributions.shap_values import (
+    SATURATION,
+    TOLERANCE,
+    Contributions,
+    checked,
+    contributions_of,
+)
 from apps.ml.evaluation.explanations.scored_model import FloatArray
 from apps.ml.models.bundle import ModelBundle
 
@@ -26,7 +33,7 @@ class ContributionPart(Protocol):
 
 @dataclass(frozen=True)
 class TableContributions:
-    """Contributions from the tables of trees. `columns`: source columns; `position` [k]: that of each feature."""
+    """Contributions from the tables of trees. `columns`: source columns; `position` [sides]: that of each side."""
 
     tables: LeafContributions
     method: str
@@ -39,11 +46,12 @@ class TableContributions:
         return [self._of_row(one, score) for one, score in zip(patterns, scores.reshape(-1, 1), strict=True)]
 
     def _of_row(self, patterns: npt.NDArray[np.intp], score: FloatArray) -> Contributions:
-        values = np.bincount(self.position, self.tables.of_row(patterns), len(self.columns)).astype(
-            np.float64, copy=False
-        )
-        base = np.array([self.tables.leaves.base])
-        return checked(Contributions(self.method, self.output, self.columns, values[None], base), score)
+        values = np.bincount(self.position, self.tables.of_sides(patterns), len(self.columns)).astype(float, copy=False)
+        base = self.tables.leaves.base
+        found = Contributions(self.method, self.output, self.columns, values[None], np.array([base]))
+        if self.output == "log-odds" and adds_up(base + float(values.sum()), float(score[0])):
+            return found
+        return checked(found, score)
 
 
 @dataclass(frozen=True)
@@ -64,11 +72,23 @@ class OwnContributions:
         ]
 
 
+def adds_up(total: float, score: float) -> bool:
+    """Tell whether log-odds surely make this probability, within what :func:`checked` allows: it says the same, later.
+
+    False where only that can tell: near 0 and 1, and where the sum is off.
+    """
+    if not SATURATION < score < 1 - SATURATION:
+        return False
+    expected = math.log(score / (1 - score))
+    return abs(total - expected) <= TOLERANCE / 2 * max(1.0, abs(expected))
+
+
 def table_contributions(bundle: ModelBundle, tables: LeafContributions) -> TableContributions:
     """Put the tables of a bundle's trees together with the names of its columns."""
     sources, estimator = bundle.info.feature_sources, bundle.estimator
     columns = tuple(dict.fromkeys(sources))
-    position = np.array([columns.index(source) for source in sources[: tables.features]], dtype=np.intp)
+    places = np.array([columns.index(source) for source in sources[: tables.features]], dtype=np.intp)
+    position = places[tables.leaves.feature]
     return TableContributions(tables, estimator.contributions_method, estimator.contributions_output, columns, position)
 
 

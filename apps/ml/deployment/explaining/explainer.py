@@ -1,5 +1,6 @@
 """The explainer of a served version: asked for every answer, prepared once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class Explainer:
 
     A part is its own reason (a text) where the version has none. `patterns`: of the leaves of the version's trees,
     where parts use tables of them. `most_rows`, `most_ways`: rows of one call that may be explained, and that may be
-    searched for ways.
+    searched for ways. `row_seconds`: what explaining one unfavourable row of values took here, without a way.
     """
 
     bundle: ModelBundle
@@ -41,6 +42,7 @@ class Explainer:
     reasons: ReasonPart | str
     ways: WayPart | str
     most_rows: int = 1
+    row_seconds: float = math.inf
     most_ways: int = 1
 
     def explain_frame(self, frame: pd.DataFrame, answers: Answers, what: Wanted) -> list[RowExplanation]:
@@ -105,7 +107,10 @@ class Explainer:
                 row.undefined[part] = str(asked)
             return []
         good = 1 if self.bundle.info.favourable == "positive" else 0
-        chosen = np.flatnonzero(decisions != good).tolist()
-        for place in np.flatnonzero(decisions == good).tolist():
-            found[place].undefined[part] = FAVOURABLE
+        chosen = []
+        for place, decision in enumerate(decisions.tolist()):
+            if decision == good:
+                found[place].undefined[part] = FAVOURABLE
+            else:
+                chosen.append(place)
         return chosen

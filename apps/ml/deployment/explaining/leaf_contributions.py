@@ -47,12 +47,16 @@ class LeafContributions:
 
     def of_row(self, patterns: Positions) -> FloatArray:
         """Return float64 [k], what each encoded feature adds for a row with these patterns [leaves]."""
+        return np.bincount(self.leaves.feature, self.of_sides(patterns), self.features).astype(np.float64, copy=False)
+
+    def of_sides(self, patterns: Positions) -> FloatArray:
+        """Return float64 [sides], what each side adds."""
         added = np.empty(len(self.leaves.feature))
         for block in self.blocks:
             out = added[block.sides].reshape(len(block.start), -1)
             # Without the mode NumPy copies into a buffer first; every row is there.
             block.added.take(block.start + patterns[block.leaves], axis=0, out=out, mode="clip")
-        return np.bincount(self.leaves.feature, added, self.features).astype(np.float64, copy=False)
+        return added
 
 
 def leaf_contributions(leaves: TreeLeaves, features: int) -> LeafContributions | None:

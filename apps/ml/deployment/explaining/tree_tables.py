@@ -35,17 +35,17 @@ def tree_tables(bundle: ModelBundle, finder: ReasonFinder | None) -> TreeTables 
         return None
     leaves = leaves_of(bundle.estimator)
     contributions = leaf_contributions(leaves, bundle.estimator.n_features_in_)
-    if contributions is None or not agrees(contributions, bundle.estimator):
+    patterns = None if contributions is None else leaf_patterns(leaves)
+    if contributions is None or patterns is None or not agrees(patterns, contributions, bundle.estimator):
         return None
-    tables = TreeTables(leaf_patterns(leaves), contributions, None)
+    tables = TreeTables(patterns, contributions, None)
     return tables if finder is None else replace(tables, neighbours=_neighbours(bundle, finder, leaves))
 
 
-def agrees(contributions: LeafContributions, estimator: BoostedTrees) -> bool:
+def agrees(patterns: LeafPatterns, contributions: LeafContributions, estimator: BoostedTrees) -> bool:
     """Whether rows drawn from the limits of the leaves get the library's own contributions."""
     rows = _rows_at_limits(contributions.leaves, contributions.features)
     own = estimator.contributions(rows)
-    patterns = leaf_patterns(contributions.leaves)
     found = np.array([contributions.of_row(patterns.of_row(row)) for row in rows])
     same_base = abs(own[0, -1] - contributions.leaves.base) <= TOLERANCE
     return bool(same_base and np.abs(found - own[:, :-1]).max() <= TOLERANCE)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from apps.ml.deployment.answering.desk import Answered, Desk
 from apps.ml.deployment.explaining.explained import explained, explained_rows, require_explainable
+from apps.ml.deployment.explaining.preparation import explainer_of
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.prediction import ThoroughAnswers, requested
@@ -29,7 +30,12 @@ from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.deployment.scorers.scorer import Value
 from apps.ml.deployment.versions.chosen import Chosen
 
+PATH = "/v1/explain"
 ROUTE = "explain"
+INLINE_BYTES = 8_000
+INLINE_SECONDS = 0.002
+"""A row that takes longer is explained in a thread, so that it does not delay the others."""
+
 FORM = '{"instances": [{…}], "counterfactual"?: …}'
 INSTANCE = "#/components/schemas/Instance"
 _ENCODER = msgspec.json.Encoder()
@@ -78,11 +84,17 @@ class ExplainedAnswers:
         plain = self._plain(body, caller)
         return self._whatever(body, caller) if plain is None else plain
 
-    def _plain(self, body: bytes, caller: Caller) -> bytes | None:
+    def at_once(self, body: bytes, caller: Caller) -> bytes | None:
+        """Return the answer to a body of one plain row that is quickly explained; None for every other."""
+        return self._plain(body, caller, is_inline=True) if len(body) <= INLINE_BYTES else None
+
+    def _plain(self, body: bytes, caller: Caller, is_inline: bool = False) -> bytes | None:
         """Answer a body that holds nothing but rows that fit; None for every other."""
         chosen = self._desk.choose(Asked(caller, ROUTE))
         request = self._prepared.of(chosen.model).decoder.decode(body)
         if request is None or request.subject is not None:
+            return None
+        if is_inline and not (len(request.rows) == 1 and explainer_of(chosen.model).row_seconds <= INLINE_SECONDS):
             return None
         require_explainable(chosen.model, len(request.rows), Wanted())
         return self._of_rows(chosen, request.rows, body, Wanted())
@@ -101,7 +113,8 @@ class ExplainedAnswers:
         return self._written(answered, explained(chosen.model, frame, answered.answers, request.wanted), start)
 
     def _of_rows(self, chosen: Chosen, rows: Sequence[Sequence[Value]], body: bytes, what: Wanted) -> bytes:
-        answered = self._desk.answer_rows(chosen, rows, body)
+        answer = self._desk.answer_single if len(rows) == 1 else self._desk.answer_rows
+        answered = answer(chosen, rows, body)
         start = time.perf_counter()
         return self._written(answered, explained_rows(chosen.model, rows, answered.answers, what), start)
 
@@ -121,14 +134,14 @@ class ExplainedAnswers:
         return self._prepared.of(model).writer.many(answered, explanations)
 
 
-def explain_routes(desk: Desk, limits: Limits, prepared: PreparedVersions | None = None) -> APIRouter:
-    """Return the route of explanations over one desk."""
-    router, answers = APIRouter(), ExplainedAnswers(desk, limits, prepared or PreparedVersions())
+def explain_routes(answers: ExplainedAnswers, limits: Limits) -> APIRouter:
+    """Return the route of explanations."""
+    router = APIRouter()
     threads: list[CapacityLimiter] = []
     content = {JSON_TYPE: {"schema": request_schema()}}
 
     @router.post(
-        "/v1/explain",
+        PATH,
         response_model=ExplanationAnswer,
         responses=REFUSALS,
         operation_id="explain",

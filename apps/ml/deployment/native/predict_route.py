@@ -75,6 +75,10 @@ class PredictRoute:
                 return plain
         return await self._in_thread(partial(self._anyhow, body, caller))
 
+    def at_once(self, body: bytes, caller: Caller) -> bytes | None:
+        """Return the answer to a body of the plain case that is not long; None for every other."""
+        return self.plain(body, caller) if len(body) <= INLINE_BYTES else None
+
     def trouble(self) -> str | None:
         """Return that a scoring thread hangs, for /readyz; None where none does."""
         begun = list(self._running.values())

@@ -74,6 +74,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
+        self.require_bounded_head()
+        super().on_headers_complete()
+
+    def require_bounded_head(self) -> None:
+        """Take a whole head, or end the parsing where it or the number of waiting requests is too large."""
         # Measured only where it can be too large: this runs once per request.
         if self._head_bytes + self._read_bytes > self.most_head_bytes and self._measured() > self.most_head_bytes:
             self._too_large = True
@@ -84,7 +89,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A body is whole."""

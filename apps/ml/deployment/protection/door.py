@@ -5,7 +5,7 @@ key it is, what the key may do, how often.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import Engine
 
@@ -51,13 +51,13 @@ class Door:
         """Requests that were admitted and have not left."""
         return self._inside
 
-    def admit(self, headers: Sequence[tuple[bytes, bytes]], scope: str, address: str | None = None) -> Caller:
+    def admit(self, headers: Mapping[bytes, bytes], scope: str, address: str | None = None) -> Caller:
         """Let a request in and return who asks; :meth:`leave` must follow once it is answered.
 
         Parameters
         ----------
         headers
-            As ASGI gives them: names in lower case.
+            Names in lower case.
         scope
             What the path needs.
         address
@@ -69,8 +69,7 @@ class Door:
             503 draining, full, or keys out of date; 401 no valid key; 403 without the scope; 429 too often, or too
             many wrong keys. 429 and 503 say when to try again.
         """
-        given = dict(headers)
-        request = request_id(given.get(b"x-request-id"))
+        request = request_id(headers.get(b"x-request-id"))
         if self._draining:
             raise turned_away.draining(request)
         with self._lock:
@@ -83,7 +82,7 @@ class Door:
         if ring is None:
             return Caller(request)
         try:
-            key = self._holder(ring, given, scope, request, address)
+            key = self._holder(ring, headers, scope, request, address)
         except TurnedAwayError:
             self.leave()
             raise
@@ -94,9 +93,9 @@ class Door:
         with self._lock:
             self._inside -= 1
 
-    def greet(self, headers: Sequence[tuple[bytes, bytes]]) -> Caller:
+    def greet(self, headers: Mapping[bytes, bytes]) -> Caller:
         """Return the caller of a path that is open to everybody: no scopes, no place taken."""
-        return Caller(request_id(dict(headers).get(b"x-request-id")), None, NO_SCOPES)
+        return Caller(request_id(headers.get(b"x-request-id")), None, NO_SCOPES)
 
     def answer_headers(self, request: str) -> Headers:
         """Return what every answer to a request must carry besides its own headers."""
@@ -116,13 +115,13 @@ class Door:
             self._ring.close()
 
     def _holder(
-        self, ring: KeyRing, given: dict[bytes, bytes], scope: str, request: str, address: str | None
+        self, ring: KeyRing, headers: Mapping[bytes, bytes], scope: str, request: str, address: str | None
     ) -> KnownKey:
         """Return the key that opens `scope` and has a token left."""
         # X-API-Key counts where both headers are there: a proxy may use the other one for itself.
-        text = given.get(b"x-api-key")
+        text = headers.get(b"x-api-key")
         if text is None:
-            authorization = given.get(b"authorization", b"")
+            authorization = headers.get(b"authorization", b"")
             if authorization[:7].lower() != BEARER:
                 raise turned_away.key_missing(request)
             text = authorization[7:].strip()

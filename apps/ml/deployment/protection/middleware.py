@@ -12,6 +12,7 @@ from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.paths import ScopeOfPath, route_path, scope_of_path
 from apps.ml.deployment.protection.response_headers import Headers, completed
 from apps.ml.deployment.protection.turned_away import TurnedAwayError
+from apps.ml.deployment.requests.caller import address_of, admitted
 
 Answer = Callable[[str, TurnedAwayError], Response]
 """From path and refusal to the answer in the shape of the path's protocol."""
@@ -72,14 +73,13 @@ class DoorMiddleware:
             await self._serve(needed, path, scope, receive, send)
 
     async def _serve_open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = self._door.greet(scope["headers"])
+        caller = self._door.greet(dict(scope["headers"]))
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, _completing(send, self._door.answer_headers(caller.request or "")))
 
     async def _serve(self, needed: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client")
         try:
-            caller = self._door.admit(scope["headers"], needed, client[0] if client else None)
+            caller = admitted(scope) or self._door.admit(dict(scope["headers"]), needed, address_of(scope))
         except TurnedAwayError as error:
             await self._on_turned_away(scope, needed, error)
             others = self._door.answer_headers(error.request) + _encoded(error)

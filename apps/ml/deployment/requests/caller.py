@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 EVERYTHING: Final = ("predict", "explain", "outcomes", "admin")
 """What can be allowed at all."""
@@ -35,6 +36,22 @@ class Asked:
     version: str | None = None
     alias: str | None = None
     subject: str | None = None
+
+
+ADMITTED = "admitted"
+"""Where a request's ASGI state holds the caller whom the door has let in before the application was called."""
+
+
+def admitted(scope: Scope) -> Caller | None:
+    """Return the caller whom the door has let in already; None where it has still to be asked."""
+    found: Caller | None = scope.get("state", {}).get(ADMITTED)
+    return found
+
+
+def address_of(scope: Scope) -> str | None:
+    """Return the address that a request came from, where it is known."""
+    client = scope.get("client")
+    return str(client[0]) if client else None
 
 
 def caller_of(request: Request) -> Caller:

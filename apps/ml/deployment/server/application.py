@@ -9,13 +9,17 @@ from starlette.types import Receive, Scope, Send
 
 from apps.ml.deployment.answering.desk import Desk
 from apps.ml.deployment.native.document_routes import document_routes
+from apps.ml.deployment.native.explain_routes import PATH as EXPLAIN_PATH
+from apps.ml.deployment.native.explain_routes import ExplainedAnswers
 from apps.ml.deployment.native.openapi import openapi_document
+from apps.ml.deployment.native.predict_route import PATH as PREDICT_PATH
 from apps.ml.deployment.native.predict_route import PredictRoute
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.observation.meter import Meter
 from apps.ml.deployment.protocols.error_shapes import reshaped
 from apps.ml.deployment.requests.caller import Asked
 from apps.ml.deployment.requests.refusals import install_refusals
+from apps.ml.deployment.server.at_once import AtOnce
 from apps.ml.deployment.server.background import Background
 from apps.ml.deployment.server.entrance import Entrance
 from apps.ml.deployment.server.front import in_front
@@ -35,7 +39,7 @@ NO_PAGES: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": 
 class Application:
     """The ASGI application; it begins to load its models when it is started and answers /healthz meanwhile.
 
-    `shelf`, `meter`, `readings` and `api` are its parts, for whoever runs it.
+    `shelf`, `meter`, `readings`, `at_once` and `api` are its parts, for whoever runs it.
     """
 
     def __init__(
@@ -52,17 +56,20 @@ class Application:
         desk = Desk(chooser, self.options.log, self.meter)
         prepared = PreparedVersions()
         predict = PredictRoute(desk, self.options.limits, prepared)
+        explain = ExplainedAnswers(desk, self.options.limits, prepared)
         self.readings = Readings(self.shelf, self.options, predict)
         self._background = Background(self.shelf, self.options, self.meter, on_finished)
         # A redirect would name the host that the caller named, and send the rows once more, over plain HTTP.
         self.api = FastAPI(
             title=TITLE, version=PROTOCOL_VERSION, lifespan=self._lifespan, redirect_slashes=False, **NO_PAGES
         )
-        parts = Parts(self.shelf, desk, prepared, predict, self.readings, self._background, self.options)
+        parts = Parts(self.shelf, desk, predict, explain, self.readings, self._background, self.options)
         add_routes(self.api, parts)
         self.api.include_router(document_routes(self.openapi_of))
         self.api.openapi = self.openapi  # type: ignore[method-assign]
         install_refusals(self.api, reshaped)
+        ways = {PREDICT_PATH: predict.at_once, EXPLAIN_PATH: explain.at_once}
+        self.at_once = AtOnce(ways, self.options.door, self.meter)
         self._entrance = Entrance(
             predict, self.options.door, self.meter, in_front(self.api, self.options, self.meter), self.options.tracing
         )

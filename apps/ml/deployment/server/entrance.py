@@ -10,6 +10,7 @@ from apps.ml.deployment.observation.meter import Meter
 from apps.ml.deployment.observation.tracing import Stages, Tracing
 from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.turned_away import TurnedAwayError, draining
+from apps.ml.deployment.requests.caller import address_of, admitted
 from apps.ml.deployment.requests.refusals import RefusalError, answer_to
 from apps.ml.deployment.requests.request_body import JSON_TYPE
 
@@ -17,8 +18,6 @@ JSON_HEADER = (b"content-type", JSON_TYPE.encode())
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 UNKNOWN_ROUTE = "other"
 """Label of paths that no route has, so that strangers cannot make labels without end."""
-
-Header = tuple[bytes, bytes]
 
 
 class Entrance:
@@ -51,15 +50,14 @@ class Entrance:
             self._tracing.finish(scope["headers"], about, start, stages)
 
     async def _answer_prediction(self, scope: Scope, receive: Receive, send: Send) -> int:
-        headers: list[Header] = scope["headers"]
-        client = scope["client"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
-            caller = self._door.admit(headers, "predict", client[0] if client else None)
+            caller = admitted(scope) or self._door.admit(headers, "predict", address_of(scope))
         except TurnedAwayError as refusal:
             return await self._refuse(refusal, refusal.request, send)
         request = caller.request or ""
         try:
-            content = await self._predict.handle(dict(headers), scope["query_string"], receive, caller)
+            content = await self._predict.handle(headers, scope["query_string"], receive, caller)
         except asyncio.CancelledError:  # the server ends, and has waited for the body long enough
             return await self._refuse(draining(request), request, send)
         except Exception as error:  # noqa: BLE001 (every error becomes an answer; unknown ones are logged)

@@ -4,11 +4,13 @@ import errno
 import os
 import signal
 import socket
+from typing import Any
 
 import uvicorn
 
 from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.at_once_http import protocol_of
 from apps.ml.errors import BadInputError
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -48,17 +50,21 @@ def address_of(listening: socket.socket) -> str:
 
 def http_server(application: Application) -> uvicorn.Server:
     """Return the server of one application; what escapes the application was logged without values."""
+    behind_proxy = bool(os.environ.get(PROXIES_VARIABLE))
+    # Behind a proxy the application's own wrapping tells who the client is; what is traced needs a context of its own.
+    is_wrapped = behind_proxy or application.options.tracing is not None
+    protocol: Any = BoundedHttpProtocol if is_wrapped else protocol_of(application.at_once)
     return uvicorn.Server(
         uvicorn.Config(
             application,
             lifespan="on",
             loop="uvloop",
-            http=BoundedHttpProtocol,
+            http=protocol,
             ws="none",  # a connection that was handed over to WebSocket would be bounded by nothing
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(os.environ.get(PROXIES_VARIABLE)),
+            proxy_headers=behind_proxy,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from apps.ml.deployment.answering.desk import Desk
-from apps.ml.deployment.native.explain_routes import explain_routes
+from apps.ml.deployment.native.explain_routes import ExplainedAnswers, explain_routes
 from apps.ml.deployment.native.outcome_routes import outcome_routes
 from apps.ml.deployment.native.predict_route import PredictRoute
-from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.routes import native_routes
 from apps.ml.deployment.protection.admin_log import AdminLog
 from apps.ml.deployment.protection.admin_routes import admin_routes
@@ -28,8 +27,8 @@ class Parts:
 
     shelf: Shelf
     desk: Desk
-    prepared: PreparedVersions
     predict: PredictRoute
+    explain: ExplainedAnswers
     readings: Readings
     background: Background
     options: Options
@@ -39,7 +38,7 @@ def add_routes(api: FastAPI, parts: Parts) -> None:
     """Add every route of the server to `api`."""
     options = parts.options
     api.include_router(native_routes(parts.shelf, parts.predict))
-    api.include_router(explain_routes(parts.desk, options.limits, parts.prepared))
+    api.include_router(explain_routes(parts.explain, options.limits))
     api.include_router(outcome_routes(options.log, options.limits))
     api.include_router(protocol_routes(parts.desk, parts.shelf, options.limits, parts.readings.why_not_ready))
     api.include_router(health_routes(parts.readings.readiness))

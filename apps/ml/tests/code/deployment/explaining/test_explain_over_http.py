@@ -15,8 +15,9 @@ from apps.ml.deployment.answering.desk import Desk
 from apps.ml.deployment.explaining.explained import explained, explained_rows
 from apps.ml.deployment.explaining.preparation import explainer_of
 from apps.ml.deployment.explaining.row_explanation import Wanted
-from apps.ml.deployment.native.explain_routes import explain_routes
+from apps.ml.deployment.native.explain_routes import ExplainedAnswers, explain_routes
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
+from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.observation.meter import Meter
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import install_refusals
@@ -46,7 +47,9 @@ def served(loans: Explained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         shelf.refresh()
         api = FastAPI()
         meter = Meter()
-        api.include_router(explain_routes(Desk(shelf, log, meter), Limits()))
+        api.include_router(
+            explain_routes(ExplainedAnswers(Desk(shelf, log, meter), Limits(), PreparedVersions()), Limits())
+        )
         install_refusals(api)
         with serving(api) as client:
             yield Served(client, shelf, log, meter)

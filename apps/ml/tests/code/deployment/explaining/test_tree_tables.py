@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from apps.ml.deployment.explaining import leaf_contributions as tables_module
+from apps.ml.deployment.explaining import leaf_patterns as patterns_module
 from apps.ml.deployment.explaining.leaf_contributions import leaf_contributions
 from apps.ml.deployment.explaining.leaf_neighbours import leaf_neighbours
 from apps.ml.deployment.explaining.leaf_patterns import leaf_patterns
@@ -50,6 +51,7 @@ def test_packed_patterns_are_those_that_every_side_says(leaves: int, features: i
     trees, rows = grown(leaves, features=features)
     found = leaves_of(trees)
     patterns = leaf_patterns(found)
+    assert patterns is not None
     assert (found.count.max() > 8) == (leaves == 200)
     at_limits = np.where(np.isfinite(found.at_most), found.at_most, 0.0)
     for row in rows[:20]:
@@ -112,6 +114,13 @@ def test_trees_whose_tables_would_be_too_large_are_left_to_the_library(
     assert tree_tables(loans.model.bundle, None) is None
 
 
+def test_trees_whose_patterns_would_be_too_large_are_left_to_the_library(
+    loans: Explained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns_module, "TABLE_BYTES", 1000)
+    assert tree_tables(loans.model.bundle, None) is None
+
+
 def test_tables_that_give_other_numbers_are_not_used() -> None:
     trees, _ = grown()
     leaves = leaves_of(trees)
@@ -123,11 +132,15 @@ def test_tables_that_give_other_numbers_are_not_used() -> None:
         replace(leaves, at_most=just_below),
     ):
         tables = leaf_contributions(wrong, FEATURES)
+        patterns = leaf_patterns(wrong)
         assert tables is not None
-        assert not agrees(tables, trees)
+        assert patterns is not None
+        assert not agrees(patterns, tables, trees)
     tables = leaf_contributions(leaves, FEATURES)
+    patterns = leaf_patterns(leaves)
     assert tables is not None
-    assert agrees(tables, trees)
+    assert patterns is not None
+    assert agrees(patterns, tables, trees)
 
 
 def test_eight_threads_get_what_one_gets(loans: Explained) -> None:

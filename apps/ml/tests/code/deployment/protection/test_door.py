@@ -16,7 +16,7 @@ REALM = 'Bearer realm="fairmind"'
 
 def refusal_of(door: Door, headers: Headers, scope: str = "predict") -> TurnedAwayError:
     with pytest.raises(TurnedAwayError, match=r"\.$") as caught:
-        door.admit(headers, scope, "192.0.2.7")
+        door.admit(dict(headers), scope, "192.0.2.7")
     return caught.value
 
 
@@ -29,7 +29,7 @@ def test_a_valid_key_is_let_in_by_either_header(make_key: MakeKey, make_door: Ma
         [(b"authorization", b"bearer  " + text)],
         [basic, (b"x-api-key", text)],
     ):
-        caller = door.admit(headers, "explain")
+        caller = door.admit(dict(headers), "explain")
         assert (caller.key, caller.scopes) == ("backend", frozenset(("predict", "explain")))
 
 
@@ -68,39 +68,39 @@ def test_a_key_over_its_rate_is_429_until_a_token_is_there(
 ) -> None:
     headers = bearer(make_key(per_minute=2).text)
     door = make_door()
-    door.admit(headers, "predict")
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
+    door.admit(dict(headers), "predict")
     clock.elapsed += 0.5
     error = refusal_of(door, headers)
     assert (error.status, error.code, error.key) == (429, "rate_exceeded", "backend")
     assert error.headers == {"Retry-After": "30"}  # 29.5 seconds, rounded up
     clock.elapsed += 29.5
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
 
 
 def test_a_request_that_lacks_the_scope_costs_no_token(make_key: MakeKey, make_door: MakeDoor) -> None:
     headers = bearer(make_key(per_minute=1).text)
     door = make_door()
     assert refusal_of(door, headers, "explain").status == 403
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
 
 
 def test_a_full_server_answers_503_before_it_looks_at_the_key(make_key: MakeKey, make_door: MakeDoor) -> None:
     headers = bearer(make_key().text)
     door = make_door(in_flight=2)
-    door.admit(headers, "predict")
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
+    door.admit(dict(headers), "predict")
     error = refusal_of(door, [])
     assert (error.status, error.code, error.headers) == (503, "busy", {"Retry-After": "1"})
     door.leave()
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
     assert door.in_flight == 2
 
 
 def test_a_draining_server_sends_callers_elsewhere_and_counts_down(make_key: MakeKey, make_door: MakeDoor) -> None:
     headers = bearer(make_key().text)
     door = make_door(in_flight=1)
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
     door.drain()
     error = refusal_of(door, headers)
     assert (error.status, error.code) == (503, "draining")
@@ -115,14 +115,14 @@ def test_whoever_is_refused_is_not_inside(make_key: MakeKey, make_door: MakeDoor
     door = make_door(in_flight=1)
     for refused, scope in (([], "predict"), (bearer("fm_wrong"), "predict"), (headers, "admin")):
         refusal_of(door, refused, scope)
-    door.admit(headers, "predict")
+    door.admit(dict(headers), "predict")
     door.leave()
     assert refusal_of(door, headers).status == 429
     assert door.in_flight == 0
 
 
 def test_without_keys_everybody_may_do_everything_even_with_a_key_shown(make_door: MakeDoor) -> None:
-    caller = make_door(keys_required=False).admit(bearer("fm_wrong"), "admin")
+    caller = make_door(keys_required=False).admit(dict(bearer("fm_wrong")), "admin")
     assert (caller.key, caller.scopes) == (None, OPEN)
 
 
@@ -132,9 +132,9 @@ def test_wrong_keys_are_limited_by_address_and_hinder_no_right_one(make_key: Mak
     answers = [refusal_of(door, bearer("fm_wrong")) for _ in range(3)]
     assert [error.status for error in answers] == [401, 401, 429]
     assert (answers[-1].code, answers[-1].headers) == ("wrong_keys", {"Retry-After": "30"})
-    assert door.admit(bearer(key.text), "predict", "192.0.2.7").key == "backend"
+    assert door.admit(dict(bearer(key.text)), "predict", "192.0.2.7").key == "backend"
     with pytest.raises(TurnedAwayError, match="not valid"):
-        door.admit(bearer("fm_wrong"), "predict", "192.0.2.8")
+        door.admit(dict(bearer("fm_wrong")), "predict", "192.0.2.8")
 
 
 def test_a_missing_key_is_no_wrong_key(make_door: MakeDoor) -> None:
@@ -150,7 +150,7 @@ def test_a_burst_from_20_threads_never_exceeds_the_bucket_nor_the_room(make_key:
         outcomes = []
         for _ in range(25):
             try:
-                door.admit(headers, "predict")
+                door.admit(dict(headers), "predict")
             except TurnedAwayError as error:
                 outcomes.append(error.code)
             else:
@@ -170,7 +170,7 @@ def test_a_burst_from_20_threads_never_exceeds_the_bucket_nor_the_room(make_key:
 
 def test_the_request_keeps_its_harmless_id(make_door: MakeDoor) -> None:
     door = make_door(keys_required=False)
-    assert door.admit([(b"x-request-id", b"a-1.B_2:3")], "predict").request == "a-1.B_2:3"
+    assert door.admit({b"x-request-id": b"a-1.B_2:3"}, "predict").request == "a-1.B_2:3"
     error = refusal_of(make_door(), [(b"x-request-id", b"a-1")])
     assert error.request == "a-1"
 
@@ -178,7 +178,7 @@ def test_the_request_keeps_its_harmless_id(make_door: MakeDoor) -> None:
 @pytest.mark.parametrize("given", [b"", b"a b", b"x" * 65, b"a\n", b"<script>", "ü".encode(), b"a;b"])
 def test_an_id_that_could_do_harm_is_replaced(make_door: MakeDoor, given: bytes) -> None:
     door = make_door(keys_required=False)
-    made = {door.admit([(b"x-request-id", given)], "predict").request or "" for _ in range(2)}
+    made = {door.admit({b"x-request-id": given}, "predict").request or "" for _ in range(2)}
     assert len(made) == 2
     assert all(len(text) == 32 and int(text, 16) >= 0 for text in made)
 
@@ -187,7 +187,7 @@ def test_a_door_opened_over_a_database_reads_it_and_closes(sqlite: Engine, make_
     key = make_key()
     door = open_door(DoorSettings(), sqlite)
     try:
-        assert door.admit(bearer(key.text), "predict").key == "backend"
+        assert door.admit(dict(bearer(key.text)), "predict").key == "backend"
         assert door.trouble() is None
     finally:
         door.close()

@@ -31,7 +31,7 @@ def microseconds(door: Door, headers: Headers) -> float:
     for _ in range(ROUNDS):
         start = time.perf_counter()
         for _ in range(REQUESTS):
-            door.admit(headers, "predict")
+            door.admit(dict(headers), "predict")
         rounds.append((time.perf_counter() - start) / REQUESTS * 1e6)
         for _ in range(REQUESTS):
             door.leave()

@@ -101,16 +101,16 @@ def test_while_the_database_is_away_known_keys_open_up_to_a_bound(
     assert server_lines.text.count("API keys could not be read") == 1
     assert str(file) not in server_lines.text
     assert door.trouble() is None
-    door.admit(bearer(key.text), "predict")
+    door.admit(dict(bearer(key.text)), "predict")
     clock.elapsed += 1
     assert "could not be read" in (door.trouble() or "")
     with pytest.raises(TurnedAwayError, match="cannot tell which API keys are valid") as caught:
-        door.admit(bearer(key.text), "predict")
+        door.admit(dict(bearer(key.text)), "predict")
     assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "5"})
     away.rename(file)
     ring.refresh()
     assert door.trouble() is None
-    door.admit(bearer(key.text), "predict")
+    door.admit(dict(bearer(key.text)), "predict")
 
 
 def test_a_ring_that_never_read_its_keys_is_in_trouble(sqlite: Engine, clock: Clock) -> None:

@@ -1,0 +1,133 @@
+"""HTTP connections whose plain requests are answered where they were read."""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
+from apps.ml.deployment.requests.caller import ADMITTED, Caller
+from apps.ml.deployment.server.at_once import Answer, AtOnce
+
+LONGEST_BODY = 64_000
+"""Bytes; longer bodies are scored in threads, so that they do not delay the others."""
+
+NOT_PLAIN = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"))
+"""Headers that change how a request is read or how its connection goes on; `Connection: keep-alive` changes nothing."""
+
+
+class AtOnceProtocol(BoundedHttpProtocol):
+    """Holds a plain request back until it is whole and asks `at_once`; to all else it is the protocol it is made of.
+
+    Held back is only what one read of the socket holds as a whole, and only the first request of it, so that nobody
+    occupies the loop by sending many requests together.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+        *,
+        at_once: AtOnce,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._at_once = at_once
+        self._held: list[bytes] | None = None
+        self._is_plain = False
+        self._is_first = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived; a request that is not whole by then is held back no longer."""
+        self._is_first = True
+        super().data_received(data)
+        if self._held is not None:
+            self._go_on()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._is_plain = self._is_first
+        self._is_first = False
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header is there."""
+        lower = name.lower()
+        if lower in NOT_PLAIN and value.lower() != b"keep-alive":
+            self._is_plain = False
+            super().on_header(name, value)
+        else:
+            self.headers.append((lower, value))
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: hold its request back if it is plain and nothing is ahead of it."""
+        if not self._is_plain or not self._is_next():
+            super().on_headers_complete()
+            return
+        self.require_bounded_head()
+        self._held = []
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body is there."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        held = self._held
+        if held is not None:
+            body = held[0] if len(held) == 1 else b"".join(held)
+            if len(body) <= LONGEST_BODY:
+                found = self._at_once.answer(self.url, dict(self.headers), body, self.client and self.client[0])
+                if isinstance(found, Answer):
+                    self._held = None
+                    self._write(found)
+                    return
+                self._go_on(found)
+            else:
+                self._go_on()
+        super().on_message_complete()
+
+    def _is_next(self) -> bool:
+        return (
+            self.url in self._at_once.paths
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+        )
+
+    def _go_on(self, caller: Caller | None = None) -> None:
+        """Hand the request that was held back to the application, with whom the door has let in."""
+        held = self._held
+        self._held = None
+        if caller is not None:
+            self.scope["state"][ADMITTED] = caller
+        HttpToolsProtocol.on_headers_complete(self)  # its head was taken when it was whole
+        for piece in held or ():
+            super().on_body(piece)
+
+    def _write(self, answer: Answer) -> None:
+        first = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join((STATUS_LINE[answer.status], *first, answer.lines, answer.body)))
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+
+def protocol_of(at_once: AtOnce) -> Callable[..., AtOnceProtocol]:
+    """Return what makes the protocol of each connection; to be given to uvicorn as `http`."""
+
+    def protocol(*args: Any, **kwargs: Any) -> AtOnceProtocol:
+        return AtOnceProtocol(*args, **kwargs, at_once=at_once)
+
+    return protocol
