@@ -67,19 +67,27 @@ def leaf_contributions(leaves: TreeLeaves, features: int) -> LeafContributions |
     entries = leaves.count * 2.0**leaves.count
     if not len(entries) or entries.sum() * 8 > TABLE_BYTES or not (leaves.share > 0).all():
         return None
-    blocks = tuple(_block(leaves, sides) for sides in np.unique(leaves.count).tolist())
-    return LeafContributions(leaves, features, blocks)
+    # One piece of memory: the kernel gives it large pages, of which a row's look-ups touch few.
+    memory, begin, blocks = np.empty(int(entries.sum())), 0, []
+    for sides in np.unique(leaves.count).tolist():
+        block = _block(leaves, sides, memory[begin:])
+        begin += block.added.size
+        blocks.append(block)
+    return LeafContributions(leaves, features, tuple(blocks))
 
 
-def _block(leaves: TreeLeaves, sides: int) -> Block:
+def _block(leaves: TreeLeaves, sides: int, memory: FloatArray) -> Block:
+    """Return the block of the leaves with so many sides; its table takes the beginning of `memory`."""
     mine = np.flatnonzero(leaves.count == sides)
     shares = leaves.share[leaves.first[mine][:, None] + np.arange(sides)]
     begin, first = int(mine[0]), int(leaves.first[mine[0]])
+    added = memory[: len(mine) * 2**sides * sides].reshape(-1, sides)
+    added[:] = _patterns(shares, leaves.value[mine])
     return Block(
         leaves=slice(begin, begin + len(mine)),
         sides=slice(first, first + len(mine) * sides),
         start=np.arange(len(mine)) * 2**sides,
-        added=_patterns(shares, leaves.value[mine]),
+        added=added,
     )
 
 
