@@ -99,7 +99,7 @@ class AtOnceProtocol(BoundedHttpProtocol):
             self.url in self._at_once.paths
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
-            and (self.cycle is None or self.cycle.response_complete)
+            and getattr(self.cycle, "response_complete", True)
             and not self.flow.write_paused
         )
 
