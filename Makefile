@@ -88,9 +88,10 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --
 
 .PHONY: lock
 lock: $(READY) ## Resolve the dependencies anew into the lock files
-	$(COMPILE) pyproject.toml --extra ml --extra serving --extra tracing --extra distributed --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra ml --extra serving --extra backend --extra tracing --extra distributed --extra dev --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra serving --output-file mlops/deployment/requirements.lock
 	$(COMPILE) pyproject.toml --extra backend --output-file mlops/environment/backend.requirements.lock
+	$(COMPILE) pyproject.toml --extra backend-tests --output-file mlops/environment/backend_tests.requirements.lock
 	$(COMPILE) pyproject.toml --extra ml --extra distributed --output-file mlops/environment/distributed.requirements.lock
 	$(COMPILE) mlops/environment/requirements.in --output-file $(BOOTSTRAP_LOCK)
 

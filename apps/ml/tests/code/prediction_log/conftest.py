@@ -12,7 +12,7 @@ from apps.ml.prediction_log.entries import Entry
 from apps.ml.prediction_log.journal import Journal
 from apps.ml.prediction_log.schema import upgrade
 from apps.ml.prediction_log.writer import LogWriter
-from apps.ml.tests.postgres import running_postgres, why_no_postgres
+from tests.postgres import running_postgres, why_no_postgres
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from apps.ml.prediction_log.journal import Journal
 from apps.ml.prediction_log.schema import upgrade
 from apps.ml.prediction_log.writer import LogWriter
 from apps.ml.tests.code.prediction_log.made_up_entries import answer_entry, version_entry
-from apps.ml.tests.postgres import running_postgres, why_no_postgres
+from tests.postgres import running_postgres, why_no_postgres
 
 COLUMNS = [ColumnEntry(f"column_{index:02d}", "categorical", index in (8, 13)) for index in range(14)]
 BODY = json.dumps({"instances": [{column.name: "category b" for column in COLUMNS}]}).encode()

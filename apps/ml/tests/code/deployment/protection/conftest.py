@@ -15,8 +15,8 @@ from apps.ml.deployment.protection.key_store import NewKey, Wanted, create_key
 from apps.ml.deployment.protection.tables import METADATA
 from apps.ml.prediction_log.database import open_database, writing
 from apps.ml.prediction_log.schema import upgrade
-from apps.ml.tests.postgres import running_postgres, why_no_postgres
 from apps.ml.tests.protected_server import Clock, MakeDoor, MakeKey, ring_of
+from tests.postgres import running_postgres, why_no_postgres
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from apps.ml.tests.code.deployment.server_faults.stored import (
     wait_until_logged,
 )
 from apps.ml.tests.code.prediction_log.test_faults import stopped_postgres
-from apps.ml.tests.postgres import running_postgres, why_no_postgres
 from apps.ml.tests.served_process import ServedProcess, served_process
+from tests.postgres import running_postgres, why_no_postgres
 
 SMALL_JOURNAL = 4 << 20
 OUTAGE_SECONDS = 2.0

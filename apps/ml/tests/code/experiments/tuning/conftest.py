@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.ml.tests.postgres import running_postgres, why_no_postgres
+from tests.postgres import running_postgres, why_no_postgres
 
 
 @pytest.fixture(scope="session")

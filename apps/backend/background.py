@@ -1,0 +1,60 @@
+"""Work beside the requests: jobs that run again and again while the backend serves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+LOG = structlog.get_logger("backend")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done every few seconds; a failure is logged by its kind, and the next time comes all the same."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[None]]
+
+
+class Background:
+    """Runs jobs in the event loop that starts it."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._wake: dict[str, asyncio.Event] = {}
+
+    def every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Add a job, before :meth:`start`."""
+        self.jobs.append(Job(name, seconds, work))
+        self._wake[name] = asyncio.Event()
+
+    def wake(self, name: str) -> None:
+        """Let a job run now instead of at its next time."""
+        self._wake[name].set()
+
+    def start(self) -> None:
+        """Begin."""
+        self._tasks = [asyncio.create_task(self._run(job), name=job.name) for job in self.jobs]
+
+    async def stop(self) -> None:
+        """End every job where it stands."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self, job: Job) -> None:
+        wake = self._wake[job.name]
+        while True:
+            wake.clear()
+            try:
+                await job.work()
+            except Exception as error:  # noqa: BLE001 (the next time may go well; the kind of error is logged)
+                LOG.error("job failed", job=job.name, kind=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), job.seconds)

@@ -1,0 +1,1 @@
+"""Decisions about applications: asked, explained, appealed, overruled, and what came of them."""

@@ -1,0 +1,1 @@
+"""The governance link: evidence of versions, sent to a FairMind governance store."""

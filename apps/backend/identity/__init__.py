@@ -1,0 +1,1 @@
+"""Who asks: callers, roles, and the secrets that show who somebody is."""

@@ -1,0 +1,1 @@
+"""Models: versions, evidence, documents, lineage, comparison, and promotions that a second person approves."""

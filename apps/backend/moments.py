@@ -1,0 +1,30 @@
+"""Moments as they are stored, microseconds since 1970 in UTC, and as clients read them, ISO 8601."""
+
+import time
+from datetime import UTC, datetime
+
+MICROSECONDS = 1_000_000
+
+
+def now() -> int:
+    """Return the present moment in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def to_text(moment: int) -> str:
+    """Return a moment as `2026-01-31T12:00:00.000000Z`."""
+    seconds, rest = divmod(moment, MICROSECONDS)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_datetime(moment: datetime) -> int:
+    """Return a moment with its time zone in microseconds since 1970.
+
+    Raises
+    ------
+    ValueError
+        It has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone. Write it as 2026-01-31T12:00:00Z.")
+    return round(moment.timestamp() * MICROSECONDS)

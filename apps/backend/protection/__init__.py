@@ -1,0 +1,1 @@
+"""What stands before every route: request ids, sizes, rates, headers, repeated requests."""

@@ -1,0 +1,1 @@
+"""The database: tables, migrations, transactions, pages; every row belongs to an organisation."""
