@@ -3,6 +3,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 READY := $(VENV)/.ready
+BACKEND_VENV := .venv-backend
+BACKEND_READY := $(BACKEND_VENV)/.ready
+BACKEND_LOCK := mlops/environment/backend_tests.requirements.lock
 BOOTSTRAP_LOCK := mlops/environment/requirements.lock
 PYTEST_WORKERS ?= 2
 MLFLOW_PORT ?= 5000
@@ -41,6 +44,18 @@ reproduce: $(READY) ## Run the whole pipeline and print the results
 test: $(READY) ## Run every test but the slow ones
 	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile
 
+$(BACKEND_READY): $(BACKEND_LOCK) pyproject.toml $(BOOTSTRAP_LOCK)
+	@test -x $(BACKEND_VENV)/bin/python || $(PYTHON) -m venv $(BACKEND_VENV)
+	@$(BACKEND_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(BOOTSTRAP_LOCK)
+	@$(BACKEND_VENV)/bin/uv pip install --quiet --python $(BACKEND_VENV) --require-hashes -r $(BACKEND_LOCK)
+	@$(BACKEND_VENV)/bin/uv pip install --quiet --python $(BACKEND_VENV) --no-deps --editable .
+	@touch $@
+
+.PHONY: test-backend
+test-backend: $(BACKEND_READY) ## Run the backend's tests where nothing of machine learning is installed
+	$(BACKEND_VENV)/bin/python -m pytest apps/backend/tests -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile \
+		-o filterwarnings=error
+
 .PHONY: test-slow
 test-slow: $(READY) ## Run the full-size checks
 	python -m pytest -m slow
@@ -66,6 +81,19 @@ docs: $(READY) ## Write the generated documents anew
 serve: $(READY) ## Serve the champion over HTTP
 	fairmind serve
 
+.PHONY: evidence
+evidence: $(READY) ## Serve registry, evidence and audits over HTTP
+	fairmind evidence
+
+.PHONY: backend
+backend: $(READY) ## Serve the product's API; model server and evidence service run beside it
+	fairmind-backend serve
+
+.PHONY: demo
+demo: $(READY) ## Run all three with a loaded example and print what to try
+	@test -f mlflow.db || test -n "$$MLFLOW_TRACKING_URI" || $(MAKE) reproduce
+	python -m apps.backend.demo
+
 .PHONY: mlflow
 mlflow: $(READY) ## Open the tracking store in MLflow's own interface
 	mlflow --env-file mlops/mlflow/server.env server --host 127.0.0.1 --port $(MLFLOW_PORT) \
@@ -82,6 +110,7 @@ benchmark: $(READY) ## Time what users would pick instead, paired in one run
 	python -m tests.benchmark.explaining
 	python -m tests.benchmark.serving
 	python -m tests.benchmark.serving.memory
+	python -m tests.benchmark.decisions
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11
@@ -97,4 +126,4 @@ lock: $(READY) ## Resolve the dependencies anew into the lock files
 
 .PHONY: clean
 clean: ## Remove the environment and the caches of tools (never artifacts or the tracking store)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BACKEND_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
