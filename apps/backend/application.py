@@ -40,7 +40,9 @@ def create_application(settings: Settings, make: Callable[[Settings], Parts] = m
             await parts.evidence.close()
             await parts.database.close()
 
-    app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title=TITLE, version=VERSION, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None
+    )
     app.state.parts = parts
     problem_answers.install(app)
     for area in AREAS:

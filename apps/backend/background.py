@@ -1,11 +1,15 @@
 """Work beside the requests: jobs that run again and again while the backend serves."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
+
+from apps.backend.observation import metrics
+from apps.backend.observation.logs import frames_of
 
 LOG = structlog.get_logger("backend")
 
@@ -52,9 +56,17 @@ class Background:
         wake = self._wake[job.name]
         while True:
             wake.clear()
-            try:
-                await job.work()
-            except Exception as error:  # noqa: BLE001 (the next time may go well; the kind of error is logged)
-                LOG.error("job failed", job=job.name, kind=type(error).__name__)
+            await _done(job)
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), job.seconds)
+
+
+async def _done(job: Job) -> None:
+    began = time.perf_counter()
+    succeeded = False
+    try:
+        await job.work()
+        succeeded = True
+    except Exception as error:  # noqa: BLE001 (the next time may go well; kind and place are logged)
+        LOG.error("job failed", job=job.name, kind=type(error).__name__, frames=frames_of(error))
+    metrics.job(job.name, succeeded, time.perf_counter() - began)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from apps.backend.background import Background
+from apps.backend.identity.attempts import Attempts
 from apps.backend.identity.authenticator import Authenticator
+from apps.backend.identity.passwords import Passwords
 from apps.backend.protection.rates import Rates
 from apps.backend.settings import Settings
 from apps.backend.storage.database import Database
@@ -20,6 +22,8 @@ class Parts:
     settings: Settings
     database: Database
     authenticator: Authenticator
+    passwords: Passwords
+    attempts: Attempts
     rates: Rates
     model_server: ModelServer
     evidence: EvidenceService
@@ -33,6 +37,8 @@ def make_parts(settings: Settings) -> Parts:
         settings=settings,
         database=database,
         authenticator=Authenticator(database),
+        passwords=Passwords(),
+        attempts=Attempts(),
         rates=Rates(settings.requests_per_minute),
         model_server=ModelServer(settings),
         evidence=EvidenceService(settings),

@@ -8,6 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from apps.backend.observation.request_ids import REQUEST_ID
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fairmind:problem:"
@@ -63,6 +66,12 @@ class ProblemError(Exception):
             request_id=request_id,
             errors=list(self.errors),
         )
+
+
+def response_to(problem: ProblemError) -> Response:
+    """Return the answer that a problem is."""
+    content = problem.to_problem(REQUEST_ID.get()).model_dump_json()
+    return Response(content, problem.status.value, problem.headers, MEDIA_TYPE)
 
 
 def not_found(what: str) -> ProblemError:

@@ -82,6 +82,11 @@ class ArtifactPaths:
         return self.predictions / "counts.parquet"
 
     @property
+    def explanation_basis(self) -> Path:
+        """What people are compared with in explanations: values per column, and no row."""
+        return self.predictions / "explanation_basis.json"
+
+    @property
     def data_quality_page(self) -> Path:
         return self.reports / "data_quality.html"
 

@@ -15,13 +15,14 @@ from apps.ml.errors import FairMindError
 
 GROUPS = {
     "datasets": "What is declared, fetched and valid.",
-    "keys": "API keys of the model server, and what was administered.",
+    "keys": "API keys of the model server and the evidence service, and what was administered.",
     "log": "The prediction log: shown, exported, replayed, erased, pruned.",
     "models": "The registry: versions, aliases, gates, lineage.",
     "runs": "Tracked runs: listed, side by side, made again.",
 }
 SINGLE_COMMANDS = {
     "audit": "Fairness audit of the decisions in a CSV or Parquet file; no model needed.",
+    "evidence": "Serve the registry with its evidence, and audits of files, over HTTP.",
     "results": "What the pipeline measured last, as one table.",
     "score": "Score a file that may be larger than memory, with the numbers that the server gives.",
     "serve": "Answer prediction requests over HTTP with registered models or bundles.",

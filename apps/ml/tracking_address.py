@@ -13,6 +13,9 @@ SQLITE = "sqlite:///"
 EVIDENCE_TAG = "fairmind.evidence"
 """Tag of a run and of a version: digest of the evidence. The model server returns it with each prediction."""
 
+BASIS_TAG = "fairmind.explanation_basis"
+"""Tag of a run and of a version: sha256 of the file that the model server takes its basis of explanations from."""
+
 ABSENT_CODES = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for a name that is not there, or could not be."""
 CONNECT_SECONDS = 3.0

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from apps.backend.command_line import app as backend_app
 from apps.ml.command_line import SINGLE_COMMANDS, build_app
 from tests.architecture import parameters_document
 from tests.architecture.stage_dependencies import ROOT
@@ -41,6 +42,16 @@ def test_every_make_target_in_a_document_exists(path: Path) -> None:
 def test_every_fairmind_command_in_a_document_exists(path: Path) -> None:
     named = set(re.findall(r"\bfairmind ([a-z]+)(?: ([a-z]+))?", code_in(path)))
     assert [" ".join(words) for words in sorted(named) if not _is_command(*words)] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_the_backend_in_a_document_exists(path: Path) -> None:
+    commands = typer.main.get_command(backend_app)
+    for words in re.findall(r"\bfairmind-backend ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", code_in(path)):
+        found = getattr(commands, "commands", {}).get(words[0])
+        assert found is not None, words
+        inner = getattr(found, "commands", None)
+        assert not words[1] or inner is None or words[1] in inner, words
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tests.architecture.stage_dependencies import ROOT
 
-CODE = ROOT / "apps" / "ml"
-TESTS = CODE / "tests"
-SERVER_FOLDERS = (CODE / "deployment", CODE / "prediction_log")
+CODE = ROOT / "apps"
+SERVER_FOLDERS = (CODE / "ml" / "deployment", CODE / "ml" / "prediction_log")
+BACKEND_FOLDERS = (CODE / "backend",)
 OPERATING = ROOT / "docs" / "deployment" / "operating.md"
+OPERATING_THE_BACKEND = ROOT / "docs" / "deployment" / "backend.md"
 NAME = re.compile(r"\bFAIRMIND_[A-Z]+(?:_[A-Z]+)*\b")
 
 
@@ -17,7 +18,7 @@ def names_in(*paths: Path) -> set[str]:
 
 
 def code(*folders: Path) -> list[Path]:
-    return [path for folder in folders for path in folder.rglob("*.py") if TESTS not in path.parents]
+    return [path for folder in folders for path in folder.rglob("*.py") if "tests" not in path.relative_to(ROOT).parts]
 
 
 def documents() -> list[Path]:
@@ -38,6 +39,12 @@ def test_every_setting_of_the_server_is_on_the_page_of_operating_or_one_that_it_
     settings = names_in(*code(*SERVER_FOLDERS))
     assert len(settings) > 10
     assert settings - names_in(*linked_from(OPERATING)) == set()
+
+
+def test_every_setting_of_the_backend_is_on_the_page_of_operating_it_or_one_that_it_links() -> None:
+    settings = names_in(*code(*BACKEND_FOLDERS))
+    assert len(settings) > 8
+    assert settings - names_in(*linked_from(OPERATING_THE_BACKEND)) == set()
 
 
 def test_every_documented_setting_exists() -> None:

@@ -1,10 +1,17 @@
-"""Tables of the audit log: the entries, and the last of each organisation's chain."""
+"""Tables of the audit log: the entries, and the last of each organisation's chain.
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint
+The database itself refuses to change or remove an entry, and to move a head anywhere but to the next entry: triggers of
+the migration see to it.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint
 
 from apps.backend.storage.tables import DOCUMENT, ID, METADATA, identified, made_at, owned
 
 DIGEST = LargeBinary(32)
+LONGEST_ACTOR = 60
+LONGEST_ACTION = 60
+LONGEST_TARGET = 300
 
 audit_entries = Table(
     "audit_entries",
@@ -13,13 +20,15 @@ audit_entries = Table(
     owned(),
     Column("sequence", BigInteger, nullable=False),
     made_at("at"),
-    Column("actor", String(60), nullable=False),
-    Column("action", String(60), nullable=False),
-    Column("target", String(300)),
+    Column("actor", String(LONGEST_ACTOR), nullable=False),
+    Column("action", String(LONGEST_ACTION), nullable=False),
+    Column("target", String(LONGEST_TARGET)),
     Column("request_id", String(64)),
     Column("about", DOCUMENT, nullable=False),
     Column("digest", DIGEST, nullable=False),
     UniqueConstraint("organisation_id", "sequence"),
+    Index(None, "organisation_id", "target", "sequence"),
+    Index(None, "organisation_id", "at"),
 )
 
 audit_heads = Table(

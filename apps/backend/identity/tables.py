@@ -1,4 +1,7 @@
-"""Tables of people: users, their sessions, service keys, and the models that an organisation may use."""
+"""Tables of people: users, their sessions, service keys, and the models that an organisation may use.
+
+An email is unique in its organisation alone: a refusal of a taken one tells nothing about other organisations.
+"""
 
 from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint
 
@@ -11,12 +14,13 @@ users = Table(
     METADATA,
     identified(),
     owned(),
-    Column("email", String(320), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
     Column("name", NAME, nullable=False),
     Column("role", String(20), nullable=False),
     Column("password", String(200), nullable=False),
     Column("is_active", Boolean, nullable=False),
     made_at(),
+    UniqueConstraint("organisation_id", "email"),
 )
 
 sessions = Table(
@@ -30,6 +34,7 @@ sessions = Table(
     made_at("expires_at"),
 )
 
+# `old_digest`: of the secret that a rotation replaced; it opens until `old_until`.
 service_keys = Table(
     "service_keys",
     METADATA,
@@ -41,6 +46,8 @@ service_keys = Table(
     made_at(),
     Column("expires_at", MOMENT),
     Column("revoked_at", MOMENT),
+    Column("old_digest", DIGEST, unique=True),
+    Column("old_until", MOMENT),
     UniqueConstraint("organisation_id", "name"),
 )
 

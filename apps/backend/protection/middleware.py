@@ -1,48 +1,38 @@
-"""What every request passes: its id, and the headers that every answer carries."""
+"""What every request passes on its way to a route, from outside to inside."""
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 
-from apps.backend.observation.request_ids import HEADER, REQUEST_ID, request_id_of
+from apps.backend.protection.bodies import BodyBounds, HasAuthenticator
+from apps.backend.protection.gate import Gate, InFlight
+from apps.backend.protection.interface import Interface
+from apps.backend.protection.origins import ANSWER_HEADERS, METHODS, REQUEST_HEADERS, Origins
+from apps.backend.protection.rates import Strangers
+from apps.backend.protection.request_context import RequestContext
 from apps.backend.settings import Settings
-
-SECURITY_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
-STRICT_TRANSPORT = ("strict-transport-security", "max-age=31536000")
-
-
-class RequestContext:
-    """Gives a request its id, and its answer the id and the security headers."""
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app = app
-        self._headers = [*SECURITY_HEADERS.items(), *([STRICT_TRANSPORT] if settings.https else [])]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection of ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request = request_id_of(Headers(scope=scope).get(HEADER))
-        REQUEST_ID.set(request)
-
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = request
-                for name, value in self._headers:
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, complete)
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Put it before the routes of `app`."""
-    app.add_middleware(RequestContext, settings=settings)
+    """Put it before the routes of `app`, whose parts and whose answers to errors are in place."""
+    parts: HasAuthenticator = app.state.parts
+    app.state.in_flight = InFlight(settings.requests_in_flight)
+
+    async def answer(error: Exception) -> Response:
+        found = app.exception_handlers[Exception](Request({"type": "http"}), error)
+        return found if isinstance(found, Response) else await found
+
+    # Whoever is added last stands outside.
+    app.add_middleware(BodyBounds, interface=Interface(app), upload_bytes=settings.upload_bytes, parts=parts)
+    app.add_middleware(
+        Gate, in_flight=app.state.in_flight, strangers=Strangers(settings.unknown_per_minute), answer=answer
+    )
+    if settings.origins:
+        app.add_middleware(
+            Origins,
+            allow_origins=settings.origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=ANSWER_HEADERS,
+        )
+    app.add_middleware(RequestContext, https=settings.https)

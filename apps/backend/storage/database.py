@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from apps.backend.problems import unavailable
@@ -82,7 +83,7 @@ class _Away:
 
     async def __aexit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         away = isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError)
-        if away or isinstance(error, OSError):
+        if away or isinstance(error, OSError | NoFreeConnection):
             raise unavailable(
                 "database_away", "The database does not answer. Nothing was written; ask again later."
             ) from error
@@ -100,6 +101,7 @@ def _engine(address: str, create: bool) -> AsyncEngine:
         pool_pre_ping=True,
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS,
+        pool_timeout=BUSY_SECONDS,
     )
 
 
@@ -107,6 +109,8 @@ def _sqlite(url: URL, create: bool) -> AsyncEngine:
     if not url.database or url.database.startswith((":", "file:")):
         raise _unusable("SQLite needs a file here")
     path = Path(url.database).absolute()
+    if not create and not path.exists():
+        raise _unusable("there is no such file; `fairmind-backend migrate` makes it")
     if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +122,7 @@ def _sqlite(url: URL, create: bool) -> AsyncEngine:
         connect_args={"timeout": BUSY_SECONDS},
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS,
+        pool_timeout=BUSY_SECONDS,
     )
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -4,12 +4,17 @@ Every table but `organisations` has the column `organisation_id`; a test holds a
 microseconds since 1970 (`moments`).
 """
 
+import unicodedata
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.types import JSON
 
 ID = String(36)
 MOMENT = BigInteger
 NAME = String(200)
+FOLDED_LENGTH = 600
+FOLDED_NAME = String(FOLDED_LENGTH)
 DOCUMENT = JSON(none_as_null=True)
 
 METADATA = MetaData(
@@ -21,11 +26,22 @@ METADATA = MetaData(
     }
 )
 
+
+def folded(name: str) -> str:
+    """Return a name without case, width and doubled spaces: two names that people take for one become one."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+
+
+def _folded_name(context: Any) -> str:
+    return folded(context.get_current_parameters()["name"])
+
+
 organisations = Table(
     "organisations",
     METADATA,
     Column("id", ID, primary_key=True),
-    Column("name", NAME, nullable=False, unique=True),
+    Column("name", NAME, nullable=False),
+    Column("folded_name", FOLDED_NAME, nullable=False, unique=True, default=_folded_name),
     Column("created_at", MOMENT, nullable=False),
 )
 

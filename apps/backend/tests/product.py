@@ -1,5 +1,6 @@
 """What the backend's tests share: a real server over a real database, organisations, and clients of every role."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,19 +10,24 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from apps.backend import moments
 from apps.backend.application import create_application
 from apps.backend.identifiers import new_id
 from apps.backend.identity.caller import ROLES, Caller, Role
+from apps.backend.identity.passwords import Passwords
 from apps.backend.identity.secrets import KEY_PREFIX, digest_of, new_secret
 from apps.backend.identity.tables import model_grants, service_keys
+from apps.backend.operation.serving import configuration
 from apps.backend.parts import Parts
 from apps.backend.settings import Settings
 from apps.backend.storage.tables import organisations
 
 NOWHERE = "http://127.0.0.1:9"
 """An address at which nobody answers: upstreams of tests that ask none."""
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Clients here ask over plain HTTP: reading everybody's certificates would take longer than all the rest."""
 
 
 @dataclass
@@ -37,7 +43,7 @@ class Organisation:
     def client(self, role: Role = "admin") -> httpx.Client:
         """Return a client that asks in this role."""
         headers = {"Authorization": f"Bearer {self.secrets[role]}"}
-        made = httpx.Client(base_url=self.address, headers=headers, timeout=30)
+        made = httpx.Client(base_url=self.address, headers=headers, timeout=30, verify=NO_CERTIFICATES)
         self._clients.append(made)
         return made
 
@@ -97,16 +103,22 @@ def small_settings(folder: Path, **changes: Any) -> Settings:
 
 
 @contextmanager
-def running_backend(settings: Settings, change: Callable[[Parts], None] = lambda _: None) -> Iterator[Product]:
-    """Run the backend on a free port of 127.0.0.1; `change` may exchange parts before it starts."""
+def running_backend(
+    settings: Settings,
+    change: Callable[[Parts], None] = lambda _: None,
+    extend: Callable[[FastAPI], None] = lambda _: None,
+) -> Iterator[Product]:
+    """Run the backend on a free port of 127.0.0.1; `change` may exchange parts before it starts, `extend` add to it."""
     import asyncio
     import socket
 
     app = create_application(settings)
+    app.state.parts.passwords = Passwords(time_cost=1, memory_cost=8, parallelism=1)
     change(app.state.parts)
+    extend(app)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", loop="asyncio"))
+    server = uvicorn.Server(configuration(app, settings, loop="asyncio"))
     loop = asyncio.new_event_loop()
 
     def serve() -> None:

@@ -2,18 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from apps.ml.commands.audit_options import (
-    attribute_bands,
-    chosen_gates,
-    names_of,
-    reference_groups,
-    separator_of,
-)
+from apps.ml.evaluation.audit.written_options import WrittenOptions, audit_options
 
 ListOf = list[str] | None
 
@@ -76,35 +70,36 @@ def audit(
 ) -> None:
     """Audit the decisions in a file: gaps between groups with intervals, gates, an evidence record, documents."""
     from apps.ml.commands.audit_tables import audit_progress, print_audit
+    from apps.ml.evaluation.audit.answer import audit_answer
     from apps.ml.evaluation.audit.assessment import audit as audit_file
-    from apps.ml.evaluation.audit.options import MISSING, AuditOptions, score_scale_named
-    from apps.ml.evaluation.audit.outcome_words import OutcomeWords
     from apps.ml.evaluation.audit.writing import require_usable_counts, require_usable_folder, write_audit, write_counts
 
-    options = AuditOptions(
-        path=file,
-        sensitive=names_of(sensitive, "--sensitive"),
-        words=OutcomeWords(
-            names_of(positive, "--positive"), names_of(favourable, "--favourable"), names_of(negative, "--negative")
-        ),
+    written = WrittenOptions(
+        sensitive=sensitive,
         prediction=prediction,
         label=label,
         score=score,
-        weight=weight,
         threshold=threshold,
-        score_scale=score_scale_named(score_scale),
-        conditions=names_of(condition, "--condition"),
-        bands=attribute_bands(bands),
+        positive=positive,
+        favourable=favourable,
+        negative=negative,
+        weight=weight,
+        bands=bands,
         intersections=intersections,
-        references=reference_groups(reference),
+        condition=condition,
+        reference=reference,
         minimum_group_size=minimum_group_size,
         confidence=confidence,
-        missing=MISSING if missing is None else names_of(missing, "--missing"),
+        gate=gate,
+        gates=gates,
+        no_gates=no_gates,
+        score_scale=score_scale,
+        missing=missing,
         leave_out_missing=leave_out_missing,
-        separator=separator_of(separator),
+        separator=separator,
         encoding=encoding,
-        gates=chosen_gates(gate, gates, no_gates),
     )
+    options = audit_options(file, written)
     folder = output or Path(f"audit_{file.name.split('.')[0]}")
     require_usable_folder(folder, file)
     if counts is not None:
@@ -115,24 +110,8 @@ def audit(
         write_counts(counts, done.counts)
     files = write_audit(folder, done.record)
     if as_json:
-        print(json.dumps(_summary(done.record, folder, files, done.exit_code), ensure_ascii=False))
+        answer = audit_answer(done) | {"output": str(folder), "files": files}
+        print(json.dumps(answer, ensure_ascii=False))
     else:
         print_audit(Console(), done.record, folder, files)
     raise typer.Exit(done.exit_code)
-
-
-def _summary(record: Any, folder: Path, files: list[str], exit_code: int) -> dict[str, Any]:
-    gates = record["gates"]
-    return {
-        "verdict": None if gates is None else gates["verdict"],
-        "exit_code": exit_code,
-        "rows": record["data"]["rows"]["audited"],
-        "evidence": record["digest"],
-        "output": str(folder),
-        "files": files,
-        "notes": record["data"]["notes"],
-        "performance": record["performance"],
-        "fairness": record["fairness"],
-        "counts": record["counts"],
-        "gates": gates,
-    }

@@ -1,4 +1,4 @@
-"""`fairmind keys`: API keys of the model server, and the record of everything that was administered."""
+"""`fairmind keys`: API keys of model server and evidence service, and the record of all that was administered."""
 
 import json
 import os
@@ -44,7 +44,7 @@ NEVER = "never"
 
 @app.callback()
 def keys() -> None:
-    """API keys of the model server, in the database that DATABASE_URL names. Every command is recorded."""
+    """API keys of model server and evidence service, in the database that DATABASE_URL names; commands are recorded."""
 
 
 @app.command()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from apps.ml.commands.audit_options import names_of, separator_of
 from apps.ml.errors import BadInputError
+from apps.ml.evaluation.audit.written_options import names_of, separator_of
 
 if TYPE_CHECKING:
     from apps.ml.deployment.batch.file_scoring import Finished

@@ -80,9 +80,7 @@ class Replica:
 
     def _close(self) -> None:
         """Let everything be written down: first the journal ends, then the keeper that reads it."""
-        close = getattr(self.application.options.log, "close", None)
-        if close is not None:
-            close()
+        self.application.options.log.close()
         if self._keeper is not None:
             self._keeper.stop()
 

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from apps.ml.data.processed import AttributeSchema, ProcessedSchema, ProcessedSplit
+from apps.ml.data.processed import REGRESSION, AttributeSchema, ProcessedSchema, ProcessedSplit
 from apps.ml.errors import BundleError
+from apps.ml.evaluation.explanations.basis import FROM_TRAINING, Basis, basis_of_rows, publishable, training_background
 from apps.ml.evaluation.explanations.decision_rule import DecisionRule
 from apps.ml.evaluation.explanations.explanation import ExplainedRows
 from apps.ml.models.bundle import ModelBundle
+from apps.ml.parameters import ModelEvaluation
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,17 @@ def explained_rows(model: AssessedModel) -> ExplainedRows:
         feature_sources=model.bundle.info.feature_sources,
         frame=model.inputs(model.test),
     )
+
+
+def published_basis(model: AssessedModel, parameters: ModelEvaluation) -> Basis:
+    """Return what the explanations compare people with, as far as it may travel with the model: no row of anybody."""
+    basis = basis_of_rows(
+        None if model.bundle.info.task == REGRESSION else model.rule,
+        model.inputs(model.training),
+        training_background(model.encoded_training, parameters),
+        model.attributes,
+        parameters.explanations,
+        parameters.seed,
+        FROM_TRAINING,
+    )
+    return publishable(basis, model.bundle.estimator)

@@ -33,6 +33,7 @@ def lineage_of(store: TrackingStore, version: Version) -> dict[str, Any]:
         "bundle": next((digest for path, digest in sorted(outputs.items()) if path.startswith(MODELS)), None),
         "outputs": outputs,
         "evidence": version.tags.get(tags.EVIDENCE),
+        "explanation_basis": version.tags.get(tags.BASIS),
         "fingerprint": version.tags.get(tags.FINGERPRINT),
         "verdict": version.verdict,
         "gates": gates_of_run(store, version.run_id),

@@ -21,6 +21,7 @@ MODELS_PER_PAGE = 500
 COPIED_TAGS = (
     tags.FINGERPRINT,
     tags.EVIDENCE,
+    tags.BASIS,
     tags.VERDICT,
     tags.COMMIT,
     tags.DIRTY,

@@ -18,7 +18,7 @@ from apps.ml.experiments.fingerprint import Fingerprint, dvc_digest
 from apps.ml.experiments.provenance import NO_COMMIT, commit_of, dvc_experiment, environment_of
 from apps.ml.experiments.run_content import FlatMetrics, flat_metrics, flat_parameters, stored_name
 from apps.ml.experiments.tracking import TrackingStore
-from apps.ml.files import read_json, rounded
+from apps.ml.files import read_json, rounded, sha256_of_file
 from apps.ml.models.bundle import read_info
 from apps.ml.models.model_code import SCRIPT, copy_model_code, pip_requirements
 from apps.ml.models.signature import mlflow_signature
@@ -110,6 +110,7 @@ def _facts(paths: ArtifactPaths, parameters: Parameters, fingerprint: Fingerprin
         tags.LOCK: fingerprint.lock or "none",
         tags.DATA: dvc_digest(paths.processed),
         tags.SOURCE: read_schema(paths.processed).source_digest or "none",
+        **({tags.BASIS: sha256_of_file(paths.explanation_basis)} if paths.explanation_basis.exists() else {}),
         **named,
         **{tags.OUTPUT + path: digest for path, digest in fingerprint.outputs.items()},
         **{tags.ENVIRONMENT + name: found for name, found in environment_of(paths.root).items()},
@@ -240,12 +241,18 @@ def _save_model(
         mlflow.pyfunc.save_model(
             path=str(folder),
             python_model=str(SCRIPT),
-            artifacts={"bundle": str(paths.bundle.resolve())},
+            artifacts=_model_files(paths),
             code_paths=[str(copy_model_code(scratch))],
             signature=mlflow_signature(read_info(paths.bundle)),
             pip_requirements=pip_requirements(),
             mlflow_model=Model(run_id=run_id, model_id=model_id, metadata=metadata),
         )
+
+
+def _model_files(paths: ArtifactPaths) -> dict[str, str]:
+    """Return what the stored model holds: the bundle, and beside it what its explanations compare people with."""
+    files = {"bundle": paths.bundle, "explanation_basis": paths.explanation_basis}
+    return {name: str(path.resolve()) for name, path in files.items() if path.exists()}
 
 
 def _parts(entries: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -45,7 +45,9 @@ def stored_bundle_folder(store: TrackingStore, location: str, whose: str, mendin
     with tempfile.TemporaryDirectory(prefix="fairmind-bundle-") as folder:
         try:
             path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{location}/{BUNDLE_IN_MODEL}", dst_path=folder, tracking_uri=store.address
+                artifact_uri=f"{_resolved(store, location)}/{BUNDLE_IN_MODEL}",
+                dst_path=folder,
+                tracking_uri=store.address,
             )
         except (MlflowException, OSError) as error:
             unanswered = isinstance(error, MlflowException) and error.error_code not in ABSENT_CODES
@@ -53,3 +55,11 @@ def stored_bundle_folder(store: TrackingStore, location: str, whose: str, mendin
                 raise
             raise BundleError(f"the files of {whose} are gone from the store. {mending}") from error
         yield Path(path)
+
+
+def _resolved(store: TrackingStore, location: str) -> str:
+    """Return where a logged model's files lie; below `models:/<id>` a tracking server finds the whole model alone."""
+    scheme, _, name = location.partition(":/")
+    if scheme != "models" or "/" in name:
+        return location
+    return str(store.client.get_logged_model(name).artifact_location)

@@ -1,9 +1,10 @@
 """The names under which facts are tagged on runs and on versions; what reads the registry relies on them."""
 
-from apps.ml.tracking_address import EVIDENCE_TAG
+from apps.ml.tracking_address import BASIS_TAG, EVIDENCE_TAG
 
 FINGERPRINT = "fairmind.fingerprint"
 EVIDENCE = EVIDENCE_TAG
+BASIS = BASIS_TAG
 
 VERDICT = "fairmind.verdict"
 GATE = "fairmind.gate:"

@@ -13,10 +13,11 @@ import pandas as pd
 
 from apps.ml.artifact_paths import ArtifactPaths
 from apps.ml.data.processed import GROUP, LABEL, ROW, ProcessedSplit, read_schema, read_split
-from apps.ml.evaluation.assessed_model import AssessedModel
+from apps.ml.evaluation.assessed_model import AssessedModel, published_basis
 from apps.ml.evaluation.documents.model_card import render_model_card
 from apps.ml.evaluation.documents.rendering import render_documents
 from apps.ml.evaluation.evidence import assemble_evidence, write_evidence
+from apps.ml.evaluation.explanations.basis_file import write_basis
 from apps.ml.evaluation.model_assessment import Assessment, assess_model
 from apps.ml.evaluation.plots.drawing import draw_all
 from apps.ml.evaluation.report import render_report
@@ -36,7 +37,9 @@ def main(paths: ArtifactPaths = ArtifactPaths()) -> None:  # noqa: B008 (frozen)
     assessment = assess_model(model, parameters)
     digest = sha256_of_file(paths.bundle / MANIFEST_FILE)
     evidence = assemble_evidence(model.bundle.info, digest, model.schema, parameters, assessment.findings)
+    basis = published_basis(model, parameters)
     _write(paths, model.test, assessment, evidence)
+    write_basis(paths.explanation_basis, basis, digest)
 
 
 def _assessed(paths: ArtifactPaths, bundle: ModelBundle) -> AssessedModel:

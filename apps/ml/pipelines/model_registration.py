@@ -1,9 +1,10 @@
 """Stage 5: judge the evidence by the rules of params.yaml and publish everything as one complete run.
 
-Reads the metric files, the evidence, the bundle, the schema and dvc.lock; writes reports/metrics/registration.json and
-artifacts/05_registration. A gate that fails does not fail the stage: DVC keeps no experiment whose stage fails. The
-verdict is written last, after the store has everything, so that a store that does not answer leaves no verdict. It is
-about the model by itself: what is judged against the champion depends on the store and is kept there.
+Reads the metric files, the evidence, the bundle with the basis of its explanations, the schema and dvc.lock; writes
+reports/metrics/registration.json and artifacts/05_registration. A gate that fails does not fail the stage: DVC keeps no
+experiment whose stage fails. The verdict is written last, after the store has everything, so that a store that does not
+answer leaves no verdict. It is about the model by itself: what is judged against the champion depends on the store and
+is kept there.
 """
 
 from typing import Any

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, case, exists, func, select
 
 from apps.ml.prediction_log.logged import Wanted
 from apps.ml.prediction_log.reading import conditions
@@ -31,13 +31,15 @@ class Served:
 
 @dataclass(frozen=True)
 class Summary:
-    """`reports`: every report of a label; `unmatched`: of predictions that the log does not hold; `rejected`: entries
-    that could not be stored, by reason; `erasures`: tombstones by kind."""
+    """`reports`: every report of a label of the wanted answers; `labelled`: how many of these have one. `unmatched`:
+    predictions among `labelled` that the log does not hold; None where only some answers are wanted, for nobody knows
+    whose such a prediction is, and none is counted. `rejected`: entries that could not be stored, by reason;
+    `erasures`: tombstones by kind; both of the whole log."""
 
     served: tuple[Served, ...]
     reports: int
     labelled: int
-    unmatched: int
+    unmatched: int | None
     rejected: dict[str, int]
     erasures: dict[str, int]
 
@@ -45,14 +47,27 @@ class Summary:
 def summary(engine: Engine, wanted: Wanted) -> Summary:
     """Count the log."""
     with engine.connect() as connection:
+        served = _served(connection, wanted)
+        everything = Wanted(shadows=wanted.shadows) == wanted
         return Summary(
-            served=_served(connection, wanted),
-            reports=_count(connection, select(func.count()).select_from(outcomes)),
-            labelled=_count(connection, select(func.count()).select_from(current_outcomes)),
-            unmatched=_count(connection, _unmatched()),
+            served=served,
+            reports=_count(connection, _all(outcomes) if everything else _reports_of(wanted)),
+            labelled=_count(connection, _all(current_outcomes)) if everything else sum(one.labelled for one in served),
+            unmatched=_count(connection, _unmatched()) if everything else None,
             rejected=_counts(connection, select(rejections.c.reason, rejections.c.entries)),
             erasures=_counts(connection, select(erasures.c.kind, func.count()).group_by(erasures.c.kind)),
         )
+
+
+def _all(table: Table) -> Any:
+    return select(func.count()).select_from(table)
+
+
+def _reports_of(wanted: Wanted) -> Any:
+    """Count the reports of labels of the wanted answers."""
+    matched = and_(outcomes.c.call == calls.c.call, outcomes.c.row_index < calls.c.row_count)
+    answered = calls.join(versions, versions.c.bundle == calls.c.bundle).join(outcomes, matched)
+    return select(func.count()).select_from(answered).where(*conditions(wanted), *_of_version(wanted))
 
 
 def _served(connection: Connection, wanted: Wanted) -> tuple[Served, ...]:

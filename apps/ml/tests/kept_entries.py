@@ -19,6 +19,9 @@ class KeptEntries:
         """Nothing can go wrong."""
         return None
 
+    def close(self) -> None:
+        """The entries stay."""
+
     @property
     def answers(self) -> list[AnswerEntry]:
         """The entries of answered calls."""

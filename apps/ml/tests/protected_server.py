@@ -17,8 +17,7 @@ from apps.ml.deployment.protection.key_ring import KeyRing, RingSettings
 from apps.ml.deployment.protection.key_store import MICROSECONDS, NewKey
 from apps.ml.deployment.protection.token_bucket import NANOSECONDS
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.at_once_http import protocol_of
-from apps.ml.deployment.server.http_server import listen
+from apps.ml.deployment.server.http_server import connection_protocol, listen
 
 PATIENCE_SECONDS = 20.0
 NOON = 1_800_000_000.0
@@ -77,7 +76,7 @@ def until(holds: Callable[[], object]) -> None:
 @contextmanager
 def serving(app: ASGIApp, http: type[BoundedHttpProtocol] | None = None) -> Iterator[httpx.Client]:
     """Run a real HTTP server on a free port and yield a client of it; None: the protocol that it has when deployed."""
-    protocol: Any = http or (protocol_of(app.at_once) if isinstance(app, Application) else BoundedHttpProtocol)
+    protocol: Any = http or (connection_protocol(app) if isinstance(app, Application) else BoundedHttpProtocol)
     listening = listen("127.0.0.1", 0)
     configuration = uvicorn.Config(
         app, http=protocol, log_config=None, access_log=False, server_header=False, lifespan="on"

@@ -24,6 +24,9 @@ class CallLog(Protocol):
     def trouble(self) -> str | None:
         """Return why the log is ill or behind, for /readyz; None where it is well."""
 
+    def close(self) -> None:
+        """End it: no entry is taken any more, and whoever moves entries on may take the rest. Again does nothing."""
+
 
 class NoLog:
     """Keeps nothing, where the operator switched the log off."""
@@ -36,3 +39,6 @@ class NoLog:
     def trouble(self) -> str | None:
         """Nothing can go wrong."""
         return None
+
+    def close(self) -> None:
+        """There is nothing to end."""

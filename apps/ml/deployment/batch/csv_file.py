@@ -1,4 +1,4 @@
-"""The bytes of a CSV file: decompressed, counted, and its first record."""
+"""The encoding of a CSV file, its first record, and what is wrong where it cannot be read."""
 
 import codecs
 import csv
@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from apps.ml.errors import DataError
+from apps.ml.evaluation.audit.csv_header import WatchedFile
 
 LONGEST_RECORD = 2**20
 """Bytes; a record that is longer is taken for a quotation mark that was never closed.
@@ -29,44 +30,6 @@ class Header(NamedTuple):
     blank_lines: int
 
 
-class CountedFile(io.RawIOBase):
-    """A file, decompressed where its name ends with .gz, that counts quotation marks and knows how far it was read."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._raw = path.open("rb")
-        self._content: Any = gzip.GzipFile(fileobj=self._raw) if path.suffix.lower() == ".gz" else self._raw
-        self._size = max(path.stat().st_size, 1)
-        self.quotes = 0
-
-    def readable(self) -> bool:
-        """Whether bytes can be read: always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; return the number of bytes."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
-        content: bytes = self._content.read(size)
-        self.quotes += content.count(b'"')
-        return content
-
-    @property
-    def done(self) -> float:
-        """Share of the file that was read, 0 to 1."""
-        return 1.0 if self._raw.closed else min(self._raw.tell() / self._size, 1.0)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._content.close()
-        self._raw.close()
-        super().close()
-
-
 def read_header(path: Path, separator: str, encoding: str) -> Header:
     """Return what the first record says.
 
@@ -76,7 +39,7 @@ def read_header(path: Path, separator: str, encoding: str) -> Header:
         The file is empty or is not text in the encoding.
     """
     encoding = codec_name(path, encoding)
-    with explained_bytes(path, encoding), closing(CountedFile(path)) as file:
+    with explained_bytes(path, encoding), closing(WatchedFile(path)) as file:
         plain = "utf-8-sig" if encoding == "utf-8" else encoding
         stream = io.TextIOWrapper(io.BufferedReader(file), encoding=plain, newline="")
         text, blank_lines = _first_record(stream, path)

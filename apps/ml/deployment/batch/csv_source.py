@@ -11,7 +11,6 @@ from pyarrow import csv as arrow_csv
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.batch.csv_file import (
     LONGEST_RECORD,
-    CountedFile,
     codec_name,
     explained_bytes,
     not_in_encoding,
@@ -22,6 +21,7 @@ from apps.ml.deployment.batch.job import Job
 from apps.ml.deployment.batch.pieces import Irregular, IsDone, Piece, Schema, Table
 from apps.ml.deployment.batch.wanted_columns import wanted_columns
 from apps.ml.errors import DataError
+from apps.ml.evaluation.audit.csv_header import WatchedFile
 
 HEADER_RECORDS = 2
 """Arrow counts records from 1, and the first is the header."""
@@ -43,7 +43,7 @@ class CsvSource:
         except DataError:
             _refuse_separator(job, columns)
             raise
-        self._file: CountedFile | None = None
+        self._file: WatchedFile | None = None
 
     @property
     def schema(self) -> Schema:
@@ -62,7 +62,7 @@ class CsvSource:
         path = self._job.source
         irregular: list[Irregular] = []
         cutter = _Cutter(chunk_rows, self.schema)
-        with closing(CountedFile(path)) as self._file, _explaining(self._job):
+        with closing(WatchedFile(path)) as self._file, _explaining(self._job):
             for batch in self._batches(self._file, irregular):
                 cutter.take(batch, irregular)
                 yield from (piece for piece in cutter.whole() if not is_done(piece.number))
@@ -70,7 +70,7 @@ class CsvSource:
             if self._file.quotes % 2:
                 raise unclosed_quotation(path)
 
-    def _batches(self, file: CountedFile, irregular: list[Irregular]) -> Iterator[Table]:
+    def _batches(self, file: WatchedFile, irregular: list[Irregular]) -> Iterator[Table]:
         names = self._header.names
         positions = {name: str(names.index(name)) for name in self._wanted}
 

@@ -56,16 +56,21 @@ class TableContributions:
 
 @dataclass(frozen=True)
 class OwnContributions:
-    """Contributions by the method that the evidence has for this estimator. `background`: float64 [m, k]."""
+    """Contributions by the method that the evidence has for this estimator.
+
+    `background`: float64 [m, k]; `background_name`: what it stands for, in words, None: as many training rows.
+    """
 
     bundle: ModelBundle
     background: FloatArray
     seed: int
+    background_name: str | None = None
 
     def contributions(self, X: FloatArray, patterns: Patterns, scores: FloatArray) -> list[Contributions]:  # noqa: ARG002
         """See :class:`ContributionPart`."""
-        sources = self.bundle.info.feature_sources
-        together = replace(contributions_of(self.bundle, X, self.background, sources, self.seed), undefined=None)
+        sources, name = self.bundle.info.feature_sources, self.background_name
+        found = contributions_of(self.bundle, X, self.background, sources, self.seed, name)
+        together = replace(found, undefined=None)
         return [
             checked(replace(together, values=together.values[row : row + 1], base=together.base[row : row + 1]), score)
             for row, score in enumerate(scores.reshape(-1, 1))

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.ml.deployment.explaining.asked_rows import Encoding
 from apps.ml.deployment.explaining.basis import NOBODY, Basis
-from apps.ml.deployment.explaining.basis_sources import basis_for, needs_background
+from apps.ml.deployment.explaining.basis_sources import basis_for
 from apps.ml.deployment.explaining.bounds import bounded
 from apps.ml.deployment.explaining.contribution_part import ContributionPart, OwnContributions, table_contributions
 from apps.ml.deployment.explaining.explainer import Explainer
@@ -15,6 +15,7 @@ from apps.ml.deployment.explaining.reason_part import ReasonPart, reason_part
 from apps.ml.deployment.explaining.tree_tables import TreeTables, tree_tables
 from apps.ml.deployment.explaining.way_part import WayPart
 from apps.ml.deployment.versions.served_model import ServedModel
+from apps.ml.evaluation.explanations.basis import needs_background
 from apps.ml.models.bundle import ModelBundle
 
 A_NUMBER = "the model predicts a number and decides nothing"
@@ -44,6 +45,11 @@ def explainer_of(model: ServedModel) -> Explainer:
     return found
 
 
+def is_prepared(model: ServedModel) -> bool:
+    """Tell whether :func:`explainer_of` returns at once."""
+    return model in _prepared
+
+
 def prepared_explainer(model: ServedModel, basis: Basis | None) -> Explainer:
     """Prepare an explainer with a basis, and measure how many rows it can explain in one call."""
     bundle, encoding = model.bundle, Encoding(model.bundle)
@@ -63,11 +69,12 @@ def prepared_explainer(model: ServedModel, basis: Basis | None) -> Explainer:
 def _contributions(bundle: ModelBundle, basis: Basis | None, tables: TreeTables | None) -> ContributionPart | str:
     if tables is not None:
         return table_contributions(bundle, tables.contributions)
-    background = None if basis is None else basis.background
-    if background is None and needs_background(bundle):
+    seed = 0 if basis is None else basis.seed
+    if basis is not None and basis.background is not None:
+        return OwnContributions(bundle, basis.background.rows, seed, basis.background.name)
+    if needs_background(bundle.estimator):
         return NO_BASIS
-    empty = np.empty((0, len(bundle.info.feature_sources)))
-    return OwnContributions(bundle, empty if background is None else background, 0 if basis is None else basis.seed)
+    return OwnContributions(bundle, np.empty((0, len(bundle.info.feature_sources))), seed)
 
 
 def _reasons(bundle: ModelBundle, basis: Basis | None, tables: TreeTables | None) -> ReasonPart | str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from apps.ml.deployment.answering.desk import Answered, Desk
 from apps.ml.deployment.explaining.explained import explained, explained_rows, require_explainable
-from apps.ml.deployment.explaining.preparation import explainer_of
+from apps.ml.deployment.explaining.preparation import explainer_of, is_prepared
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.prediction import ThoroughAnswers, requested
@@ -29,6 +29,7 @@ from apps.ml.deployment.requests.request_body import JSON_TYPE, parse_json, read
 from apps.ml.deployment.requests.thread_work import in_thread
 from apps.ml.deployment.scorers.scorer import Value
 from apps.ml.deployment.versions.chosen import Chosen
+from apps.ml.deployment.versions.served_model import ServedModel
 
 PATH = "/v1/explain"
 ROUTE = "explain"
@@ -94,7 +95,7 @@ class ExplainedAnswers:
         request = self._prepared.of(chosen.model).decoder.decode(body)
         if request is None or request.subject is not None:
             return None
-        if is_inline and not (len(request.rows) == 1 and explainer_of(chosen.model).row_seconds <= INLINE_SECONDS):
+        if is_inline and not _is_quick(chosen.model, len(request.rows)):
             return None
         require_explainable(chosen.model, len(request.rows), Wanted())
         return self._of_rows(chosen, request.rows, body, Wanted())
@@ -132,6 +133,11 @@ class ExplainedAnswers:
         if stages is not None:
             stages.append(("explain", start, seconds))
         return self._prepared.of(model).writer.many(answered, explanations)
+
+
+def _is_quick(model: ServedModel, rows: int) -> bool:
+    """Whether explaining so many rows holds up nobody; not while the version's explanations are being prepared."""
+    return rows == 1 and is_prepared(model) and explainer_of(model).row_seconds <= INLINE_SECONDS
 
 
 def explain_routes(answers: ExplainedAnswers, limits: Limits) -> APIRouter:

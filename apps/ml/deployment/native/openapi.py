@@ -10,10 +10,17 @@ from pydantic.json_schema import models_json_schema
 from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.native.predict_route import PATH
 from apps.ml.deployment.native.request_schema import Envelope, example_row, row_model
+from apps.ml.deployment.protection.paths import scope_of_path
 from apps.ml.deployment.tables.table_bodies import READERS
 
 REFERENCES = "#/components/schemas/{model}"
 TABLE = {"schema": {"type": "string", "format": "binary"}}
+KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <key>`"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "Counts where both are there."},
+}
+"""How an API key is shown; not at all on a server that asks for none."""
+
 FRAMEWORK_SHAPES = ("HTTPValidationError", "ValidationError")
 """FastAPI tells of a 422 in these shapes wherever a path has a parameter; no route here answers so."""
 
@@ -25,8 +32,19 @@ def openapi_document(app: FastAPI, columns: Sequence[ColumnSchema] | None) -> di
     rows = {"application/json": {"schema": {"$ref": REFERENCES.format(model="PredictionRequest")}}}
     tables = dict.fromkeys(READERS, TABLE)
     document["paths"][PATH]["post"]["requestBody"] = {"required": True, "content": {**rows, **tables}}
+    _tell_of_keys(document)
     _leave_out_framework_shapes(document)
     return document
+
+
+def _tell_of_keys(document: dict[str, Any]) -> None:
+    """Tell how a key is shown, and of each operation which scope the key needs; none where none is asked for."""
+    document["components"]["securitySchemes"] = KEYS
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = scope_of_path(path, method.upper())
+            needed = [] if scope is None else [scope]
+            operation["security"] = [] if scope is None else [*({name: needed} for name in KEYS), {}]
 
 
 def _leave_out_framework_shapes(document: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.predict_route import PATH, PredictRoute
 from apps.ml.deployment.native.schemas import ModelList, PredictionAnswer
 from apps.ml.deployment.requests.caller import Asked, caller_of
-from apps.ml.deployment.requests.error_shape import ErrorAnswer
+from apps.ml.deployment.requests.error_shape import MISDIRECTED, ErrorAnswer
 from apps.ml.deployment.requests.request_body import JSON_TYPE
 from apps.ml.deployment.versions.shelf import Shelf
 
@@ -25,13 +25,17 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
     413: {"model": ErrorAnswer, "description": "Body too large or too many rows"},
     415: {"model": ErrorAnswer, "description": "A content type that is not read"},
+    421: {"model": ErrorAnswer, "description": MISDIRECTED},
     422: {"model": ErrorAnswer, "description": "Values that do not fit the model's signature"},
     429: {"model": ErrorAnswer, "description": "Too many requests of this key; Retry-After says when to ask again"},
     500: {"model": ErrorAnswer, "description": "The server failed; the message holds the number of the error"},
     503: {"model": ErrorAnswer, "description": "No model is loaded, too much is asked at once, or the log has no room"},
 }
 BUSY = {"model": ErrorAnswer, "description": "Too much is asked at once, or the server is about to end"}
-TURNED_AWAY: dict[int | str, dict[str, Any]] = {**{status: REFUSALS[status] for status in (401, 403, 429)}, 503: BUSY}
+TURNED_AWAY: dict[int | str, dict[str, Any]] = {
+    **{status: REFUSALS[status] for status in (401, 403, 421, 429)},
+    503: BUSY,
+}
 """How the door refuses, on every path that is not open to everybody."""
 
 NAMED_IN_QUERY = [

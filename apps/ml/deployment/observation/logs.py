@@ -60,6 +60,10 @@ def configure_logs(stream: TextIO | None = None, environment: Mapping[str, str] 
         _route(logging.getLogger(name), handler, logging.INFO if name == SERVER_LOGGER else logging.WARNING)
 
 
+LOGGER = server_log()
+"""The log of the server, for modules that write more than one kind of event."""
+
+
 def holds_no_traceback(record: logging.LogRecord) -> bool:
     """Keep foreign tracebacks out of the log: the text of an error may hold values."""
     return not record.exc_info

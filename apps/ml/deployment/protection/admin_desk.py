@@ -8,10 +8,11 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.protection.admin_log import DONE, AdminLog
 from apps.ml.deployment.protection.refused_attempts import action_of, actor_of
 from apps.ml.deployment.requests.caller import caller_of
-from apps.ml.deployment.requests.refusals import LOGGER, RefusalError
+from apps.ml.deployment.requests.refusals import RefusalError
 
 BEGUN = "begun"
 FROM_NO_PAGE = ("none", "same-origin")

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, Row, insert, select, text
 
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.protection.key_store import MICROSECONDS
 from apps.ml.deployment.protection.record_chain import FIRST, AdminAction, ChainVerdict, digest_of, verified
 from apps.ml.deployment.protection.tables import ADMIN_ACTIONS
-from apps.ml.deployment.requests.refusals import LOGGER
 from apps.ml.prediction_log.database import writing
 
 DONE = "done"

@@ -13,7 +13,7 @@ from apps.ml.deployment.protection.admin_desk import AdminDesk
 from apps.ml.deployment.protection.admin_log import AdminLog
 from apps.ml.deployment.protection.admin_shapes import ActionPage, Drained, Reloaded, shown
 from apps.ml.deployment.protection.door import Door
-from apps.ml.deployment.requests.error_shape import ErrorAnswer
+from apps.ml.deployment.requests.error_shape import MISDIRECTED, ErrorAnswer
 from apps.ml.deployment.requests.refusals import RefusalError
 
 ROWS_PER_PAGE = 100
@@ -23,6 +23,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "A query parameter that is no whole number within its bounds"},
     401: {"model": ErrorAnswer, "description": "No valid API key"},
     403: {"model": ErrorAnswer, "description": "The API key lacks the scope `admin`, or a web page asks without a key"},
+    421: {"model": ErrorAnswer, "description": MISDIRECTED},
     429: {"model": ErrorAnswer, "description": "The API key sent more requests than its rate allows"},
     503: {"model": ErrorAnswer, "description": "Draining or full, or the admin log does not answer"},
 }

@@ -1,7 +1,7 @@
 """The door: every request is let in or turned away here, in microseconds, from memory alone.
 
-The order is that of cost and of what may be told: whether the server takes requests at all, whether it has room, whose
-key it is, what the key may do, how often.
+The order is that of cost and of what may be told: whether the server is meant, whether it takes requests at all,
+whether it has room, whose key it is, what the key may do, how often.
 """
 
 import threading
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from apps.ml.deployment.protection import turned_away
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_ring import KeyRing, KnownKey, RingSettings
+from apps.ml.deployment.protection.known_hosts import KnownHosts
 from apps.ml.deployment.protection.request_ids import request_id
 from apps.ml.deployment.protection.response_headers import Headers, answer_headers, security_headers
 from apps.ml.deployment.protection.turned_away import TurnedAwayError
@@ -36,6 +37,7 @@ class Door:
         self.security_headers = security_headers(settings.https)
         self._ring = ring if settings.keys_required else None
         self._wrong_keys = WrongKeys(settings.wrong_keys_per_minute)
+        self._hosts = None if settings.hosts is None else KnownHosts(settings.hosts)
         self._room = settings.in_flight
         self._inside = 0
         self._draining = False
@@ -66,10 +68,10 @@ class Door:
         Raises
         ------
         TurnedAwayError
-            503 draining, full, or keys out of date; 401 no valid key; 403 without the scope; 429 too often, or too
-            many wrong keys. 429 and 503 say when to try again.
+            421 by a name that is not the server's; 503 draining, full, or keys out of date; 401 no valid key; 403
+            without the scope; 429 too often, or too many wrong keys. 429 and 503 say when to try again.
         """
-        request = request_id(headers.get(b"x-request-id"))
+        request = self._named(headers)
         if self._draining:
             raise turned_away.draining(request)
         with self._lock:
@@ -94,8 +96,14 @@ class Door:
             self._inside -= 1
 
     def greet(self, headers: Mapping[bytes, bytes]) -> Caller:
-        """Return the caller of a path that is open to everybody: no scopes, no place taken."""
-        return Caller(request_id(headers.get(b"x-request-id")), None, NO_SCOPES)
+        """Return the caller of a path that is open to everybody: no scopes, no place taken.
+
+        Raises
+        ------
+        TurnedAwayError
+            421 by a name that is not the server's.
+        """
+        return Caller(self._named(headers), None, NO_SCOPES)
 
     def answer_headers(self, request: str) -> Headers:
         """Return what every answer to a request must carry besides its own headers."""
@@ -113,6 +121,16 @@ class Door:
         """Stop reading keys."""
         if self._ring is not None:
             self._ring.close()
+
+    def _named(self, headers: Mapping[bytes, bytes]) -> str:
+        """Return the request's id, once it is known to be meant for this server."""
+        request = request_id(headers.get(b"x-request-id"))
+        if self._hosts is not None:
+            host = headers.get(b"host")
+            # Browsers always say it; who does not is no page.
+            if host is not None and not self._hosts.know(host):
+                raise turned_away.misdirected(request)
+        return request
 
     def _holder(
         self, ring: KeyRing, headers: Mapping[bytes, bytes], scope: str, request: str, address: str | None

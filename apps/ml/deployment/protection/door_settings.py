@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from apps.ml.deployment.protection.known_hosts import HOSTS_VARIABLE, hosts_of
 from apps.ml.errors import BadInputError
 
 KEYS_VARIABLE = "FAIRMIND_KEYS"
@@ -29,7 +30,8 @@ class DoorSettings:
     same time. `per_minute`: rate of the keys that have none of their own; None: unlimited. `wrong_keys_per_minute`: by
     address. `refresh_seconds`: how often keys are read, so how long a revoked one still opens. `stale_seconds`: how
     long the keys read last are used while the database is away. `https`: clients reach the server by HTTPS alone.
-    `processes`: worker processes that share the rates; each lets its share pass.
+    `processes`: worker processes that share the rates; each lets its share pass. `hosts`: names by which clients may
+    ask for the server (see `protection.known_hosts`); None: any.
     """
 
     keys_required: bool = True
@@ -40,6 +42,7 @@ class DoorSettings:
     stale_seconds: int = 600
     https: bool = False
     processes: int = 1
+    hosts: frozenset[str] | None = None
 
 
 def door_settings(host: str, processes: int = 1, environment: Mapping[str, str] | None = None) -> DoorSettings:
@@ -51,10 +54,10 @@ def door_settings(host: str, processes: int = 1, environment: Mapping[str, str] 
         A variable holds what it cannot mean; the message names the variable and what it takes, not what it held.
     """
     given = os.environ if environment is None else environment
-    usual = DoorSettings()
-    default_keys = OFF if is_loopback(host) else REQUIRED
+    usual, is_local = DoorSettings(), is_loopback(host)
+    keys_required = _choice(given, KEYS_VARIABLE, (REQUIRED, OFF), OFF if is_local else REQUIRED) == REQUIRED
     settings = DoorSettings(
-        keys_required=_choice(given, KEYS_VARIABLE, (REQUIRED, OFF), default_keys) == REQUIRED,
+        keys_required=keys_required,
         in_flight=_number(given, IN_FLIGHT_VARIABLE, usual.in_flight, MOST_IN_FLIGHT),
         per_minute=_number(given, PER_MINUTE_VARIABLE, 0, MOST_PER_MINUTE) or None,
         wrong_keys_per_minute=_number(given, WRONG_KEYS_VARIABLE, usual.wrong_keys_per_minute, MOST_PER_MINUTE),
@@ -62,6 +65,7 @@ def door_settings(host: str, processes: int = 1, environment: Mapping[str, str] 
         stale_seconds=_number(given, STALE_VARIABLE, usual.stale_seconds, DAY_SECONDS),
         https=_choice(given, HTTPS_VARIABLE, (ON, OFF), OFF) == ON,
         processes=processes,
+        hosts=hosts_of(host, keys_required, is_local, given.get(HOSTS_VARIABLE, "")),
     )
     if settings.stale_seconds <= settings.refresh_seconds:
         raise BadInputError(

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.protection.key_store import MICROSECONDS, StoredKey, valid_keys
 from apps.ml.deployment.protection.key_text import LONGEST_TEXT, key_digest
 from apps.ml.deployment.protection.token_bucket import NANOSECONDS, TokenBucket
-from apps.ml.deployment.requests.refusals import LOGGER
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,26 +70,33 @@ class DoorMiddleware:
         if needed is None:
             await self._serve_open(scope, receive, send)
         else:
-            await self._serve(needed, path, scope, receive, send)
+            await self._serve(needed, scope, receive, send)
 
     async def _serve_open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = self._door.greet(dict(scope["headers"]))
+        try:
+            caller = self._door.greet(dict(scope["headers"]))
+        except TurnedAwayError as error:
+            await self._refuse(error, scope, receive, send)
+            return
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, _completing(send, self._door.answer_headers(caller.request or "")))
 
-    async def _serve(self, needed: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, needed: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             caller = admitted(scope) or self._door.admit(dict(scope["headers"]), needed, address_of(scope))
         except TurnedAwayError as error:
             await self._on_turned_away(scope, needed, error)
-            others = self._door.answer_headers(error.request) + _encoded(error)
-            await self._answer(path, error)(scope, receive, _completing(send, others))
+            await self._refuse(error, scope, receive, send)
             return
         try:
             scope.setdefault("state", {})["caller"] = caller
             await self.app(scope, receive, _completing(send, self._door.answer_headers(caller.request or "")))
         finally:
             self._door.leave()
+
+    async def _refuse(self, error: TurnedAwayError, scope: Scope, receive: Receive, send: Send) -> None:
+        others = self._door.answer_headers(error.request) + _encoded(error)
+        await self._answer(route_path(scope), error)(scope, receive, _completing(send, others))
 
 
 def _completing(send: Send, others: Headers) -> Send:

@@ -4,11 +4,11 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.protection.admin_log import AdminLog
 from apps.ml.deployment.protection.paths import route_path
 from apps.ml.deployment.protection.token_bucket import TokenBucket
 from apps.ml.deployment.protection.turned_away import TurnedAwayError
-from apps.ml.deployment.requests.refusals import LOGGER
 
 ACTIONS = {"/v1/admin/reload": "reload", "/v1/admin/drain": "drain", "/v1/admin/actions": "actions"}
 UNKNOWN_ACTION = ("unknown", "/v1/admin/…")

@@ -23,6 +23,15 @@ class TurnedAwayError(RefusalError):
         self.key = key
 
 
+def misdirected(request: str) -> TurnedAwayError:
+    """The request names another host than this server, as that of a page does which a browser was led here by: 421."""
+    message = (
+        "The server is not known by the name in the Host header. Ask it as localhost, or let its operator add the name "
+        "to FAIRMIND_HOSTS."
+    )
+    return TurnedAwayError(HTTPStatus.MISDIRECTED_REQUEST, "misdirected", message, {}, request)
+
+
 def draining(request: str) -> TurnedAwayError:
     """The server ends: 503, and the connection is closed so that the caller's next one goes elsewhere."""
     message = "The server is about to end. Send the request again: another process takes it."

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from apps.ml.deployment.requests.error_shape import MISDIRECTED
 from apps.ml.deployment.requests.request_body import JSON_TYPE
 from apps.ml.deployment.tables.table_bodies import READERS
 
@@ -132,6 +133,7 @@ REASONS = {
     408: "The body did not arrive in time",
     413: "Body too large or too many rows",
     415: "A content type that is not read",
+    421: MISDIRECTED,
     422: "Values that do not fit the model's signature",
     429: "Too many requests of this key; Retry-After says when to ask again",
     500: "The server failed; the message holds the number of the error",
@@ -153,16 +155,28 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 MLFLOW_REFUSALS = _refusals(MlflowError)
 INFERENCE_REFUSALS = _refusals(InferenceError)
-UNREADY = _refusals(InferenceError, 503)
-MLFLOW_TURNED_AWAY = _refusals(MlflowError, 401, 403, 429, 503)
-INFERENCE_TURNED_AWAY = _refusals(InferenceError, 401, 403, 429, 503)
-UNDESCRIBED = _refusals(InferenceError, 401, 403, 404, 429, 503)
+MLFLOW_UNREADY = _refusals(MlflowError, 421, 503)
+INFERENCE_OPEN = _refusals(InferenceError, 421)
+INFERENCE_UNREADY = _refusals(InferenceError, 421, 503)
+MLFLOW_TURNED_AWAY = _refusals(MlflowError, 401, 403, 421, 429, 503)
+INFERENCE_TURNED_AWAY = _refusals(InferenceError, 401, 403, 421, 429, 503)
+UNDESCRIBED = _refusals(InferenceError, 401, 403, 404, 421, 429, 503)
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
-_ROWS = {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "object"}, {"type": "array"}]}}
+_ROW = {"$ref": "#/components/schemas/Instance"}
+"""A row by the names of its columns: what the native protocol takes as well."""
+
+_VALUES = {"type": "array", "items": {"type": ["number", "boolean", "string", "null"]}}
+"""A row in the order of the model's columns, one value for each."""
+
+_ROWS = {"type": "array", "minItems": 1, "items": {"anyOf": [_ROW, _VALUES]}}
+_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+_SPLIT = _object(
+    {"columns": _NAMES, "data": {"type": "array", "minItems": 1, "items": _VALUES}, "index": {}}, "columns", "data"
+)
 _FORMS = {
-    "dataframe_split": _object({"columns": {"type": "array"}, "data": {"type": "array"}}, "columns", "data"),
-    "dataframe_records": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+    "dataframe_split": _SPLIT,
+    "dataframe_records": {"type": "array", "minItems": 1, "items": _ROW},
     "instances": _ROWS,
     "inputs": {"anyOf": [_ROWS, {"type": "object"}]},
 }

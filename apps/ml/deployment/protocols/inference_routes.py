@@ -12,10 +12,11 @@ from apps.ml.deployment.protocols.counter import Counter, Received, lineage
 from apps.ml.deployment.protocols.documents import (
     INFER_ANSWER,
     INFER_BODY,
+    INFERENCE_OPEN,
     INFERENCE_REFUSALS,
     INFERENCE_TURNED_AWAY,
+    INFERENCE_UNREADY,
     UNDESCRIBED,
-    UNREADY,
     InferenceAnswer,
     Live,
     ModelMetadata,
@@ -55,12 +56,12 @@ def _add_server(router: APIRouter, counter: Counter) -> None:
         """Name the server, its version and the extensions that it speaks."""
         return ServerMetadata(name=NAME, version=version_of(DISTRIBUTION), extensions=EXTENSIONS)
 
-    @router.get("/v2/health/live", operation_id="oip2_live")
+    @router.get("/v2/health/live", responses=INFERENCE_OPEN, operation_id="oip2_live")
     async def live() -> Live:
         """Tell that the process is alive, and whether it answers."""
         return Live(live=True, ready=counter.why_not_ready() is None)
 
-    @router.get("/v2/health/ready", response_model=Live, responses=UNREADY, operation_id="oip2_ready")
+    @router.get("/v2/health/ready", response_model=Live, responses=INFERENCE_UNREADY, operation_id="oip2_ready")
     async def ready() -> Response:
         """Tell whether predictions are answered, and if not, why."""
         reason = counter.why_not_ready()

@@ -17,13 +17,16 @@ from apps.ml.deployment.protocols.documents import (
     Alive,
     ModelReadiness,
     Predictions,
+    Responses,
 )
 from apps.ml.deployment.protocols.peer_json import parse_peer_json
 from apps.ml.deployment.protocols.record_forms import Record, misshapen, records_of_rows
+from apps.ml.deployment.requests.error_shape import MISDIRECTED, ErrorAnswer
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.request_body import JSON_TYPE, is_json, not_json
 from apps.ml.features.request_frame import frame_from_records
 
+ALIVE: Responses = {421: {"model": ErrorAnswer, "description": MISDIRECTED}}
 ROUTE = "kserve1"
 ROWS = ("instances", "inputs")
 
@@ -32,7 +35,7 @@ def kserve_routes(counter: Counter) -> APIRouter:
     """Return the routes of KServe's first protocol; `GET /v1/models` is the native route's."""
     router = APIRouter(tags=["KServe v1"])
 
-    @router.get("/", operation_id="kserve1_alive")
+    @router.get("/", responses=ALIVE, operation_id="kserve1_alive")
     async def alive() -> Alive:
         """Tell that the process is alive."""
         return Alive(status="alive")

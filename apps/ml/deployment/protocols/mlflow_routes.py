@@ -16,6 +16,7 @@ from apps.ml.deployment.protocols.documents import (
     INVOCATION_BODY,
     MLFLOW_REFUSALS,
     MLFLOW_TURNED_AWAY,
+    MLFLOW_UNREADY,
     Invocations,
     Responses,
 )
@@ -28,7 +29,6 @@ from apps.ml.deployment.tables.table_bodies import frame_of_body
 from apps.ml.features.request_frame import frame_from_records
 
 ROUTE = "invocations"
-UNREADY: Responses = {503: MLFLOW_REFUSALS[503]}
 VERSION: Responses = {**MLFLOW_TURNED_AWAY, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
@@ -50,7 +50,7 @@ def _add_health(router: APIRouter, counter: Counter) -> None:
 
     for path in ("/ping", "/health"):
         name = f"mlflow_{path[1:]}"
-        router.add_api_route(path, ping, responses=UNREADY, operation_id=name, response_class=Response)
+        router.add_api_route(path, ping, responses=MLFLOW_UNREADY, operation_id=name, response_class=Response)
 
     @router.get("/version", responses=VERSION, operation_id="mlflow_version", response_class=Response)
     async def mlflow_version() -> Response:

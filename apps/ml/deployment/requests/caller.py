@@ -6,8 +6,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope
 
-EVERYTHING: Final = ("predict", "explain", "outcomes", "admin")
-"""What can be allowed at all."""
+EVERYTHING: Final = ("predict", "explain", "outcomes", "admin", "evidence", "promote", "audit")
+"""What can be allowed at all: by the model server the first four, by the evidence service the others."""
 
 OPEN = frozenset(EVERYTHING)
 """Scopes of everybody where no keys are required."""

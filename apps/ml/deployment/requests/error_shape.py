@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MISDIRECTED = "The Host header names no host of this server, which asks for no keys"
+"""What the OpenAPI document says of 421, which any path may be answered with."""
+
 
 class Shape(BaseModel):
     """A JSON object of the native protocol."""

@@ -15,12 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from apps.ml.deployment.observation.logs import server_log
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.requests.caller import caller_of
 from apps.ml.deployment.requests.error_shape import ErrorAnswer, ErrorBody, Misfit
 from apps.ml.errors import FairMindError, Finding, RequestError, ServiceUnavailableError
 
-LOGGER = server_log()
 Reshape = Callable[[str, Response], Response]
 CODES = {
     HTTPStatus.NOT_FOUND: "not_found",

@@ -14,7 +14,10 @@ from apps.ml.deployment.observation.exposition import exposition
 from apps.ml.deployment.observation.meter import Counts
 from apps.ml.deployment.observation.state import ServerState
 
-NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Readiness, "description": "Predictions are not answered"}}
+OPEN: dict[int | str, dict[str, Any]] = {421: TURNED_AWAY[421]}
+"""How the door refuses on a path that is open to everybody."""
+
+NOT_READY = {**OPEN, 503: {"model": Readiness, "description": "Predictions are not answered"}}
 METRICS = {**TURNED_AWAY, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
@@ -22,11 +25,13 @@ def health_routes(readiness: Callable[[], Readiness]) -> APIRouter:
     """Return the routes that load balancers and people ask."""
     router = APIRouter()
 
-    @router.get("/healthz", operation_id="healthz")
+    @router.head("/healthz", include_in_schema=False)
+    @router.get("/healthz", responses=OPEN, operation_id="healthz")
     async def healthz() -> Health:
         """Tell that the process is alive."""
         return Health(status="alive")
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get("/readyz", response_model=Readiness, responses=NOT_READY, operation_id="readyz")
     async def readyz() -> Response:
         """Tell whether predictions are answered, and if not, why."""

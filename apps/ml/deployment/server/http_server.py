@@ -11,9 +11,9 @@ import uvicorn
 from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.deployment.server.application import Application
 from apps.ml.deployment.server.at_once_http import protocol_of
+from apps.ml.deployment.server.end_signals import on_end_signals
 from apps.ml.errors import BadInputError
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 """Longer than the pools of usual clients keep an idle connection, so that the server is not the one to close it."""
@@ -50,35 +50,50 @@ def address_of(listening: socket.socket) -> str:
 
 def http_server(application: Application) -> uvicorn.Server:
     """Return the server of one application; what escapes the application was logged without values."""
-    behind_proxy = bool(os.environ.get(PROXIES_VARIABLE))
-    # Behind a proxy the application's own wrapping tells who the client is; what is traced needs a context of its own.
-    is_wrapped = behind_proxy or application.options.tracing is not None
-    protocol: Any = BoundedHttpProtocol if is_wrapped else protocol_of(application.at_once)
     return uvicorn.Server(
         uvicorn.Config(
             application,
             lifespan="on",
             loop="uvloop",
-            http=protocol,
+            http=connection_protocol(application),
             ws="none",  # a connection that was handed over to WebSocket would be bounded by nothing
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=behind_proxy,
+            proxy_headers=is_behind_proxy(),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
 
 
+def connection_protocol(application: Application) -> Any:
+    """Return what uvicorn makes of connections: whole plain requests are answered at once, but not where more is asked.
+
+    Behind a proxy the application's own wrapping tells who the client is; what is traced needs a context of its own.
+    """
+    if is_behind_proxy() or application.options.tracing is not None:
+        return BoundedHttpProtocol
+    return protocol_of(application.at_once)
+
+
+def is_behind_proxy() -> bool:
+    """Whether the headers of some proxy are believed."""
+    return bool(os.environ.get(PROXIES_VARIABLE))
+
+
 def run_until_told(server: uvicorn.Server, listening: socket.socket) -> None:
-    """Run until SIGTERM or SIGINT; uvicorn raises the signal again when it is done, and the handlers here take it."""
+    """Run until told to end.
+
+    uvicorn takes SIGTERM and SIGINT, and raises them again when it is done: the handlers here take them then. SIGHUP,
+    which it does not know, they take all the time.
+    """
 
     def end(*_: object) -> None:
-        # Told before uvicorn listens to signals: it ends once it has started.
+        # Also where uvicorn does not listen to signals yet: it ends once it has started.
         server.should_exit = True
 
-    previous = {number: signal.signal(number, end) for number in STOP_SIGNALS}
+    previous = on_end_signals(end)
     try:
         server.run(sockets=[listening])
     finally:

@@ -6,7 +6,6 @@ when the server that started it is gone, and before that writes down whatever th
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.ml.deployment.observation.logs import configure_logs
+from apps.ml.deployment.server.end_signals import on_end_signals
 from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.database import open_database
 from apps.ml.prediction_log.state_folder import journal_root
@@ -30,8 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_logs()
     os.nice(NICENESS)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_end_signals(lambda *_: stop.set())
     if options.drain:
         stop.set()
     elif options.parent is not None:

@@ -68,6 +68,7 @@ class Readings:
         log = self._options.log
         late = log.trouble() if log.room else None
         notes = [] if late is None else [late]
+        notes += [f"{model.label}: {model.basis_trouble}" for model in self._shelf.served() if model.basis_trouble]
         for slot in self._shelf.slots:
             if slot.refused is not None and slot.model is not None:
                 notes.append(f"{slot.source.address}: version {slot.refused.version} is refused: {slot.refused.reason}")

@@ -45,6 +45,8 @@ class PreparedExplanations:
 
 
 def _prepare(model: ServedModel) -> None:
+    if model.basis_trouble is not None:
+        server_log().warning("basis_unused", model=model.name, version=model.version, reason=model.basis_trouble)
     try:
         explainer_of(model)
     except FairMindError as error:

@@ -18,7 +18,7 @@ from apps.ml.deployment.server.workers import Workers
 
 
 def run_server(settings: ServingSettings) -> int:
-    """Serve until SIGTERM or SIGINT; finish the requests that have begun, write down what is left, return 0.
+    """Serve until SIGTERM, SIGINT or SIGHUP; finish the requests that have begun, write down what is left, return 0.
 
     With several workers the exit code of the first that could not serve is returned.
 
@@ -66,9 +66,7 @@ def _serve(
             on_serving()
         run_until_told(server, listening)
     finally:
-        close = getattr(options.log, "close", None)
-        if close is not None:
-            close()
+        options.log.close()
     loading_end.raise_failure()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.ml.deployment.traffic.plan import TrafficPlan, plan_file, traffic_plan, with_arms
+from apps.ml.deployment.traffic.plan import TrafficPlan, plan_file, read_plan, with_arms
 from apps.ml.deployment.versions.model_source import ModelSource, default_address, model_source
 from apps.ml.deployment.versions.serving_policy import ServingPolicy, serving_policy
 from apps.ml.deployment.versions.watch import REFRESH_SECONDS, refresh_seconds
@@ -65,6 +65,7 @@ def serving_settings(
     """
     if not 1 <= workers <= MOST_WORKERS:
         raise BadInputError(f"--workers is not between 1 and {MOST_WORKERS}. Choose about one per processor.")
+    planned = plan_file(traffic)
     return ServingSettings(
         addresses=tuple(models) or tuple(part.strip() for part in default_address().split(",")),
         policy=serving_policy(allow),
@@ -74,8 +75,8 @@ def serving_settings(
         as_json=as_json,
         log=log,
         state=state_folder().absolute(),
-        traffic=plan_file(traffic),
-        plan=traffic_plan(traffic),
+        traffic=planned,
+        plan=None if planned is None else read_plan(planned),
         refresh_seconds=refresh_seconds(),
         journal_bytes=_journal_bytes(os.environ.get(JOURNAL_VARIABLE, "")),
     )

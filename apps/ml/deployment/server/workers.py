@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from apps.ml.deployment.observation.logs import server_log
+from apps.ml.deployment.server.end_signals import on_end_signals
 from apps.ml.errors import FairMindError
 
 LOOK_SECONDS = 0.1
 PARENT_LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 QUICK_END_SECONDS = 5.0
 """A worker that ends sooner than this is not started again at once."""
 
@@ -58,9 +58,8 @@ class Workers:
         self._ending = False
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; return the exit code: that of the first worker that could not serve, else 0."""
-        for number in END_SIGNALS:
-            signal.signal(number, self._end)
+        """Run until told to end; return the exit code: that of the first worker that could not serve, else 0."""
+        on_end_signals(self._end)
         for worker in range(len(self._places)):
             self._start(worker)
         failed = 0
@@ -127,8 +126,7 @@ class Workers:
 
     def _begin(self, parent: int) -> None:
         """In a worker: end when told, also before there is anything that could end cleanly, and with the parent."""
-        for number in END_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+        on_end_signals(signal.SIG_DFL)
         if self._ending:  # told between the fork and the lines above
             os._exit(0)
         threading.Thread(target=_follow, args=(parent,), name="parent-watch", daemon=True).start()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.ml.deployment.tables.refused_tables import unreadable
-from apps.ml.deployment.tables.thrift_structs import Fields, ThriftCursor, damaged
+from apps.ml.deployment.tables.thrift_structs import Body, Fields, ThriftCursor, damaged
 
 MAGIC = b"PAR1"
 FOOTER_SIZE_BYTES = 4
@@ -42,9 +42,9 @@ class ParquetClaims:
         return {name for name in names if name is not None}
 
 
-def parquet_claims(body: bytes) -> ParquetClaims:
+def parquet_claims(body: Body) -> ParquetClaims:
     """Return what the footer declares; :class:`RefusalError` 400 where there is none."""
-    if len(body) < LEAST_BYTES or not body.startswith(MAGIC) or not body.endswith(MAGIC):
+    if len(body) < LEAST_BYTES or body[: len(MAGIC)] != MAGIC or body[-len(MAGIC) :] != MAGIC:
         raise damaged()
     end = len(body) - len(MAGIC) - FOOTER_SIZE_BYTES
     size = int.from_bytes(body[end : end + FOOTER_SIZE_BYTES], "little")
@@ -54,7 +54,7 @@ def parquet_claims(body: bytes) -> ParquetClaims:
     return ParquetClaims(_integer(footer, FILE_ROWS), tuple(_structs(footer, FILE_GROUPS)))
 
 
-def unpacked_bytes(body: bytes, claims: ParquetClaims, names: Set[str]) -> int:
+def unpacked_bytes(body: Body, claims: ParquetClaims, names: Set[str]) -> int:
     """Return the size of all pages of the columns in `names`, a page counted as often as the footer points to it.
 
     Raises
@@ -88,7 +88,7 @@ def _name(chunk: Fields) -> str | None:
     return None
 
 
-def _chunk_bytes(body: bytes, chunk: Fields) -> int:
+def _chunk_bytes(body: Body, chunk: Fields) -> int:
     """Return the unpacked size of the pages of one column chunk, which begin with its dictionary if it has one."""
     start, size = _integer(chunk, VALUES_START), _integer(chunk, PACKED)
     dictionary = chunk.get(DICTIONARY_START)

@@ -5,11 +5,14 @@ floating-point numbers, which no size depends on, are left out. Reference: «Thr
 """
 
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 from apps.ml.deployment.tables.refused_tables import unreadable
 
 Fields = dict[int, Any]
+Body = bytes | mmap
+"""What structs are read from: a body in memory, or a file that is looked at where it lies."""
 
 TRUE, FALSE, BYTE, INTEGERS, DOUBLE, BINARY, LISTS, STRUCT = 1, 2, 3, (4, 5, 6), 7, 8, (9, 10), 12
 DEEPEST = 12
@@ -28,7 +31,7 @@ class ThriftCursor:
         400, from every method, where the bytes are no such struct.
     """
 
-    body: bytes
+    body: Body
     position: int
     end: int
     values: int = 0

@@ -154,18 +154,6 @@ def read_plan(path: Path) -> TrafficPlan:
     return plan
 
 
-def traffic_plan(path: Path | None = None) -> TrafficPlan | None:
-    """Return the plan in `path`, by default that in FAIRMIND_TRAFFIC; None where neither names one.
-
-    Raises
-    ------
-    BadInputError
-        See :func:`read_plan`.
-    """
-    named = plan_file(path)
-    return read_plan(named) if named else None
-
-
 def plan_file(path: Path | None = None) -> Path | None:
     """Return `path`, by default what FAIRMIND_TRAFFIC names; None where neither names a plan."""
     written = os.environ.get(TRAFFIC_VARIABLE)

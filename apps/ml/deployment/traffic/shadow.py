@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from apps.ml.deployment.requests.refusals import LOGGER
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.traffic.shadow_inputs import inputs_for, records_of
 from apps.ml.deployment.versions.kept_versions import KeptVersions
 from apps.ml.deployment.versions.model_source import ModelSource

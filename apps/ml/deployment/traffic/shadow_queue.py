@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from apps.ml.deployment.requests.refusals import LOGGER
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.traffic.shadow import AnsweredCall, ShadowScorer
 from apps.ml.errors import FairMindError
 from apps.ml.prediction_log.entries import Entry

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Literal
 
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.requests.caller import Asked
-from apps.ml.deployment.requests.refusals import LOGGER, RefusalError
+from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.versions.kept_versions import KeptVersions
 from apps.ml.deployment.versions.model_source import ModelSource, RegistrySource
 from apps.ml.deployment.versions.registry_versions import RegisteredVersion

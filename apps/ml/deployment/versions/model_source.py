@@ -8,11 +8,12 @@ from typing import Protocol
 
 from apps.ml.artifact_paths import PARAMETERS_FILE
 from apps.ml.deployment.versions import registry_versions
-from apps.ml.deployment.versions.checked_bundle import checked_bundle
+from apps.ml.deployment.versions.checked_bundle import CheckedBundle, checked_bundle
 from apps.ml.deployment.versions.registry_versions import RegisteredVersion
 from apps.ml.deployment.versions.served_model import ServedModel
 from apps.ml.deployment.versions.serving_policy import ServingPolicy
 from apps.ml.errors import BadInputError, BundleError
+from apps.ml.evaluation.explanations.basis_file import StoredBasis, read_basis
 from apps.ml.models.bundle_files import MANIFEST_FILE
 from apps.ml.parameters import read_parameters
 from apps.ml.tracking_address import EVIDENCE_TAG
@@ -121,6 +122,7 @@ class RegistrySource:
             except BundleError as error:
                 raise BundleError(str(error).replace(str(folder), address)) from error
         missing = None if version.evidence else f"the version has no tag {EVIDENCE_TAG}"
+        basis, trouble = _basis(version, checked)
         return ServedModel(
             name=self.name,
             version=version.number,
@@ -132,6 +134,8 @@ class RegistrySource:
             scorer=checked.scorer,
             address=address,
             warm_up=checked.warm_up,
+            basis=basis,
+            basis_trouble=trouble,
         )
 
     def adopt(self, model: ServedModel) -> ServedModel:
@@ -144,6 +148,21 @@ class RegistrySource:
         """
         self.policy.require_permitted(model.bundle.info, self.address)
         return model if model.alias == self.alias else replace(model, alias=self.alias)
+
+
+def _basis(version: RegisteredVersion, checked: CheckedBundle) -> tuple[StoredBasis | None, str | None]:
+    """Return the basis of explanations that a version brings, or why it is not used; neither where it brings none.
+
+    Answers do not need it: a version whose basis is damaged serves, and is explained as one without.
+    """
+    if version.basis is None:
+        return None, None
+    try:
+        content = registry_versions.downloaded_basis(version)
+        name = f"{registry_versions.BASIS_IN_MODEL} of {SCHEME}{version.name}/{version.number}"
+        return read_basis(content, name, len(checked.bundle.info.columns), checked.digest), None
+    except BundleError as error:
+        return None, str(error)
 
 
 def model_source(address: str, policy: ServingPolicy = ServingPolicy()) -> ModelSource:  # noqa: B008 (frozen)

@@ -1,5 +1,6 @@
 """Reading the MLflow registry: which version an address means, and its files. Nothing here writes."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 from apps.ml.errors import BundleError, FairMindError, RegistryError, ServiceUnavailableError
 from apps.ml.tracking_address import (
     ABSENT_CODES,
+    BASIS_TAG,
     EVIDENCE_TAG,
     SQLITE,
     TRACKING_VARIABLE,
@@ -29,10 +31,14 @@ SETTINGS = {
 BUNDLE_IN_MODEL = "artifacts/bundle"
 """Where an MLflow model of ours holds its bundle."""
 
+BASIS_IN_MODEL = "artifacts/explanation_basis.json"
+"""Where it holds what its explanations compare people with."""
+
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """One version of the registry. `evidence`: the digest in its tag, or None; `created`: milliseconds since 1970.
+    """One version of the registry. `created`: milliseconds since 1970. `evidence` and `basis` (sha256 of the file): the
+    digests in its tags, or None.
 
     Two are equal where the registry holds one thing: a model that was deleted and registered anew has other versions.
     """
@@ -41,6 +47,7 @@ class RegisteredVersion:
     number: str
     evidence: str | None
     created: int
+    basis: str | None = None
 
 
 def find_version(name: str, version: str | None, alias: str | None) -> RegisteredVersion:
@@ -57,7 +64,9 @@ def find_version(name: str, version: str | None, alias: str | None) -> Registere
     client = _client(f"model '{name}' with {wanted}")
     with _registry_failures(_absent(name, wanted)):
         found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
-    return RegisteredVersion(name, str(found.version), found.tags.get(EVIDENCE_TAG), int(found.creation_timestamp or 0))
+    told = found.tags
+    created = int(found.creation_timestamp or 0)
+    return RegisteredVersion(name, str(found.version), told.get(EVIDENCE_TAG), created, told.get(BASIS_TAG))
 
 
 @contextmanager
@@ -71,20 +80,62 @@ def downloaded_bundle(version: RegisteredVersion) -> Iterator[Path]:
     ServiceUnavailableError
         The files of the version cannot be had.
     """
-    import mlflow
-
     absent = BundleError(
         f"Version {version.number} of '{version.name}' holds no bundle, or its files are gone. Serve a version that "
         "`dvc repro` registered."
     )
-    client = _client(f"model '{version.name}' with version {version.number}")
     with tempfile.TemporaryDirectory(prefix="fairmind-model-") as folder:
-        with _registry_failures(absent):
-            files = client.get_model_version_download_uri(version.name, version.number)
-            path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{files}/{BUNDLE_IN_MODEL}", dst_path=folder, tracking_uri=tracking_address()
-            )
-        yield Path(path)
+        yield _downloaded(version, BUNDLE_IN_MODEL, folder, absent)
+
+
+def downloaded_basis(version: RegisteredVersion) -> bytes:
+    """Return the file that a version's explanations compare people with, as the version's tag names it.
+
+    Raises
+    ------
+    BundleError
+        The file is gone, or is another one than the tag says.
+    ServiceUnavailableError
+        The files of the version cannot be had.
+    """
+    absent = BundleError(
+        f"the basis of explanations of version {version.number} of '{version.name}' is gone. Register "
+        "the version again: `dvc repro`."
+    )
+    if BASIS_IN_MODEL not in _listed(version, absent):
+        raise absent
+    with tempfile.TemporaryDirectory(prefix="fairmind-basis-") as folder:
+        content = _downloaded(version, BASIS_IN_MODEL, folder, absent).read_bytes()
+    if hashlib.sha256(content).hexdigest() != version.basis:
+        raise BundleError(
+            f"the basis of explanations of version {version.number} of '{version.name}' was changed: its sha256 is not "
+            f"that of the tag {BASIS_TAG}. Register the version again: `dvc repro`."
+        )
+    return content
+
+
+def _listed(version: RegisteredVersion, absent: BundleError) -> list[str]:
+    """Return what lies beside the bundle: a server tells of a file that is gone as of one that it cannot read."""
+    import mlflow
+
+    client = _client(f"model '{version.name}' with version {version.number}")
+    folder = BASIS_IN_MODEL.rpartition("/")[0]
+    with _registry_failures(absent):
+        files = client.get_model_version_download_uri(version.name, version.number)
+        found = mlflow.artifacts.list_artifacts(artifact_uri=f"{files}/{folder}", tracking_uri=tracking_address())
+    return [f"{folder}/{Path(one.path).name}" for one in found]
+
+
+def _downloaded(version: RegisteredVersion, place: str, folder: str, absent: BundleError) -> Path:
+    import mlflow
+
+    client = _client(f"model '{version.name}' with version {version.number}")
+    with _registry_failures(absent):
+        files = client.get_model_version_download_uri(version.name, version.number)
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"{files}/{place}", dst_path=folder, tracking_uri=tracking_address()
+        )
+    return Path(path)
 
 
 def _client(wanted: str) -> Any:

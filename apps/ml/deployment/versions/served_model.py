@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from apps.ml.deployment.scorers.scorer import Scorer
+from apps.ml.evaluation.explanations.basis_file import StoredBasis
 from apps.ml.models.bundle import ModelBundle
 
 
@@ -20,7 +21,9 @@ class ServedModel:
 
     `version` and `alias` are None where the model came from a folder; `evidence` is the digest of the version's
     evidence, and where it is None, `evidence_missing` says why. `bundle_digest` is the sha256 of the bundle's manifest.
-    `scorer` computes the answers; `address` is where the version can be loaded from again.
+    `scorer` computes the answers; `address` is where the version can be loaded from again. `basis`: what its
+    explanations compare people with, where the version brings it; `basis_trouble`: why the one that it brings is not
+    used, None where nothing is wrong with it.
     """
 
     name: str
@@ -33,6 +36,8 @@ class ServedModel:
     scorer: Scorer
     address: str
     warm_up: WarmUp | None = None
+    basis: StoredBasis | None = None
+    basis_trouble: str | None = None
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from apps.ml.deployment.requests.refusals import LOGGER
+from apps.ml.deployment.observation.logs import LOGGER
 from apps.ml.deployment.versions.slot_facts import SwapFacts
 from apps.ml.errors import BadInputError
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from apps.ml.deployment.requests.error_shape import ErrorAnswer
+from apps.ml.deployment.requests.error_shape import MISDIRECTED, ErrorAnswer
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.request_body import parse_json, read_body
 from apps.ml.deployment.versions.delivery import DeliveryCheck
@@ -21,6 +21,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": ErrorAnswer, "description": "The body did not arrive in time"},
     413: {"model": ErrorAnswer, "description": "Body too large"},
     415: {"model": ErrorAnswer, "description": "A content type that is not JSON in UTF-8"},
+    421: {"model": ErrorAnswer, "description": MISDIRECTED},
 }
 
 

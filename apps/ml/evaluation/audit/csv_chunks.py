@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from apps.ml.errors import DataError
 from apps.ml.evaluation.audit.chunks import Chunk, require_columns, require_few_values, text_column
 from apps.ml.evaluation.audit.csv_header import (
     UNCLOSED,
+    CsvFile,
     Header,
     WatchedFile,
     codec_name,
@@ -38,54 +39,78 @@ def csv_chunks(options: AuditOptions) -> Iterator[Chunk]:
     Raises
     ------
     DataError
-        The file has no header or no rows, lacks a column, is not text in its encoding, or holds lines with more or
-        fewer fields than the header.
+        The file lacks a column, or what :func:`csv_batches` raises.
     """
+    import pyarrow as pa
+
     header = read_header(options)
     require_columns((*options.text_columns, *options.number_columns), header.names, str(options.path))
+    text = pa.dictionary(pa.int32(), pa.string())
+    kinds: dict[str, Any] = {str(header.names.index(name)): text for name in options.text_columns}
+    kinds |= {str(header.names.index(name)): pa.float64() for name in options.number_columns}
+    rows = 0
+    for batch, done in csv_batches(options, header, kinds):
+        yield _chunk(batch, options, header.names, rows, done)
+        rows += batch.num_rows
+
+
+def csv_batches(file: CsvFile, header: Header, kinds: Mapping[str, Any]) -> Iterator[tuple[Any, float]]:
+    """Yield the rows of a CSV file as Arrow batches that are not empty, each with the share of the file read so far.
+
+    Parameters
+    ----------
+    kinds
+        Column, as its position in the header written out ("0"), → its Arrow type; the others are not made.
+
+    Raises
+    ------
+    DataError
+        The file has no header or no rows, is not text in its encoding, or holds lines with more or fewer fields than
+        the header.
+    """
     irregular: list[tuple[int, int]] = []
     rows = 0
-    with contextlib.closing(WatchedFile(options.path)) as watched, _explaining(header, options, irregular):
-        for batch in _batches(watched, header, options, irregular):
+    with contextlib.closing(WatchedFile(file.path)) as watched, _explaining(header, file, irregular):
+        for batch in _batches(watched, header, file, kinds, irregular):
             if irregular:
                 break
             if batch.num_rows:
-                yield _chunk(batch, options, header.names, rows, watched.done)
+                yield batch, watched.done
             rows += batch.num_rows
     if irregular:
-        raise _irregular_lines(header, options, irregular)
+        raise _irregular_lines(header, file, irregular)
     if rows == 0:
-        raise DataError(f"{options.path} has column names and no rows. Provide the whole table.")
-    if watched.quotes % 2 and not codec_name(options.encoding).startswith(("utf-16", "utf-32")):
-        raise DataError(f"{options.path} cannot be read as CSV without doubt: {UNCLOSED}")
+        raise DataError(f"{file.path} has column names and no rows. Provide the whole table.")
+    if watched.quotes % 2 and not codec_name(file.encoding).startswith(("utf-16", "utf-32")):
+        raise DataError(f"{file.path} cannot be read as CSV without doubt: {UNCLOSED}")
 
 
 @contextlib.contextmanager
-def _explaining(header: Header, options: AuditOptions, irregular: list[tuple[int, int]]) -> Iterator[None]:
+def _explaining(header: Header, file: CsvFile, irregular: list[tuple[int, int]]) -> Iterator[None]:
     """Turn what reading raises into an error that names the place."""
     import pyarrow as pa
 
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise damaged_gzip(options.path) from None
+        raise damaged_gzip(file.path) from None
     except UnicodeError:
-        raise wrong_encoding(options, "") from None
+        raise wrong_encoding(file, "") from None
     except pa.ArrowInvalid as error:
         if irregular:
-            raise _irregular_lines(header, options, irregular) from None
-        raise _explained(error, header.names, options) from None
+            raise _irregular_lines(header, file, irregular) from None
+        raise _explained(error, header.names, file) from None
 
 
 def _batches(
-    watched: WatchedFile, header: Header, options: AuditOptions, irregular: list[tuple[int, int]]
+    watched: WatchedFile,
+    header: Header,
+    file: CsvFile,
+    kinds: Mapping[str, Any],
+    irregular: list[tuple[int, int]],
 ) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
-
-    text = pa.dictionary(pa.int32(), pa.string())
-    kinds: dict[str, Any] = {str(header.names.index(name)): text for name in options.text_columns}
-    kinds |= {str(header.names.index(name)): pa.float64() for name in options.number_columns}
 
     def note(row: Any) -> str:
         irregular.append((row.number or 0, row.actual_columns))
@@ -99,16 +124,16 @@ def _batches(
             skip_rows=header.blank_lines,
             column_names=[str(at) for at in range(len(header.names))],
             skip_rows_after_names=1,
-            encoding=codec_name(options.encoding),
+            encoding=codec_name(file.encoding),
         ),
         parse_options=arrow_csv.ParseOptions(
             delimiter=header.separator, newlines_in_values=True, invalid_row_handler=note
         ),
         convert_options=arrow_csv.ConvertOptions(
             include_columns=list(kinds),
-            column_types=kinds,
+            column_types=dict(kinds),
             strings_can_be_null=True,
-            null_values=["", *options.missing_texts],
+            null_values=["", *file.missing_texts],
         ),
     )
 
@@ -128,28 +153,28 @@ def _chunk(batch: Any, options: AuditOptions, header: Sequence[str], before: int
     return Chunk(before + 2, batch.num_rows, texts, numbers, done)
 
 
-def _explained(error: Exception, header: Sequence[str], options: AuditOptions) -> DataError:
+def _explained(error: Exception, header: Sequence[str], file: CsvFile) -> DataError:
     """Say what Arrow found, without the value that it quotes."""
     message = str(error)
     record, column = _RECORD.search(message), _COLUMN.search(message)
     where = f", line {record.group(1)}" if record else ""
     if "invalid UTF8" in message or "codec" in message:
-        return wrong_encoding(options, where)
+        return wrong_encoding(file, where)
     if column:
-        names = [*options.text_columns, *options.number_columns]
+        names = [*file.text_columns, *file.number_columns]
         name = header[int(column.group(1))] if int(column.group(1)) < len(header) else names[-1]
         return DataError(
-            f"{options.path}{where}: the column '{name}' holds something that is not a number. Give a number or an "
+            f"{file.path}{where}: the column '{name}' holds something that is not a number. Give a number or an "
             "empty field in every row."
         )
-    return DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
+    return DataError(f"{file.path} cannot be read as CSV: {UNCLOSED}")
 
 
-def _irregular_lines(header: Header, options: AuditOptions, irregular: Sequence[tuple[int, int]]) -> DataError:
+def _irregular_lines(header: Header, file: CsvFile, irregular: Sequence[tuple[int, int]]) -> DataError:
     listed = ", ".join(f"line {line} has {fields}" for line, fields in irregular[:LISTED])
     more = " and there are more" if len(irregular) > LISTED else ""
     return DataError(
-        f"{options.path}: lines with the wrong number of fields; expected {len(header.names)} as in the header, but "
+        f"{file.path}: lines with the wrong number of fields; expected {len(header.names)} as in the header, but "
         f"{listed}{more}. Mend these lines (is a separator not quoted?), or give --separator; {header.separator!r} was "
         "used."
     )

@@ -6,12 +6,12 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from apps.ml.errors import DataError
 from apps.ml.evaluation.audit.chunks import plain_name
-from apps.ml.evaluation.audit.options import AuditOptions
 
 SEPARATORS = (",", ";", "\t", "|")
 START_BYTES = 4096
@@ -23,6 +23,34 @@ LONGEST_HEADER = 2**20
 UNCLOSED = "a quotation mark is opened and never closed. Mend the quoting in the file."
 
 
+class CsvFile(Protocol):
+    """What reading a CSV file asks for: where it is, how it is written, and the columns that are needed of it."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def separator(self) -> str | None:
+        """One character; None where it is to be found."""
+
+    @property
+    def encoding(self) -> str:
+        """Name of the encoding."""
+
+    @property
+    def text_columns(self) -> Sequence[str]:
+        """Needed columns that are read as text."""
+
+    @property
+    def number_columns(self) -> Sequence[str]:
+        """Needed columns that are read as numbers."""
+
+    @property
+    def missing_texts(self) -> Sequence[str]:
+        """Texts that stand for a missing value, besides an empty field."""
+
+
 class Header(NamedTuple):
     """Names of the columns, the separator, and how many blank lines stand before the names."""
 
@@ -32,7 +60,7 @@ class Header(NamedTuple):
 
 
 class WatchedFile(io.RawIOBase):
-    """A binary file that counts the quotation marks and the bytes that were read of it."""
+    """A binary file, decompressed where it is gzip, that counts quotation marks and knows how far it was read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -60,8 +88,8 @@ class WatchedFile(io.RawIOBase):
 
     @property
     def done(self) -> float:
-        """Share of the file that was read."""
-        return min(self._raw.tell() / self._size, 1.0)
+        """Share of the file that was read, 0 to 1."""
+        return 1.0 if self._raw.closed else min(self._raw.tell() / self._size, 1.0)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +98,7 @@ class WatchedFile(io.RawIOBase):
         super().close()
 
 
-def read_header(options: AuditOptions) -> Header:
+def read_header(file: CsvFile) -> Header:
     """Return the column names and the separator: the one that was named, else the one that yields most of the needed
     columns, then most columns.
 
@@ -79,14 +107,17 @@ def read_header(options: AuditOptions) -> Header:
     DataError
         The file is empty or ends with its header, or is not text in the encoding.
     """
-    text, blank_lines = _first_record(options)
+    text, blank_lines = _first_record(file)
     if NOT_DECODED in text:
-        raise wrong_encoding(options, "")
-    needed = {*options.text_columns, *options.number_columns}
-    separators = (options.separator,) if options.separator else SEPARATORS
-    headers = {
-        separator: tuple(plain_name(name) for name in next(_records(text, separator), [])) for separator in separators
-    }
+        raise wrong_encoding(file, "")
+    needed = {*file.text_columns, *file.number_columns}
+    separators = (file.separator,) if file.separator else SEPARATORS
+    headers = {separator: _names(text, separator) for separator in separators}
+    if not any(headers.values()):
+        raise DataError(
+            f"{file.path}: the line of column names cannot be read: a name in it has more than "
+            f"{csv.field_size_limit():,} characters. Is it a table with a header? Shorten the names."
+        )
     best = max(separators, key=lambda separator: (len(needed & set(headers[separator])), len(headers[separator])))
     return Header(headers[best], best, blank_lines)
 
@@ -107,50 +138,63 @@ def damaged_gzip(path: Path) -> DataError:
     return DataError(f"{path} is not a whole gzip file. Fetch it again.")
 
 
-def wrong_encoding(options: AuditOptions, where: str) -> DataError:
+def wrong_encoding(file: CsvFile, where: str) -> DataError:
     """Return the error that says that the file is not text in its encoding; `where` is empty or names the line."""
     return DataError(
-        f"{options.path}{where} is not text in the encoding '{options.encoding}'. Name the right one with --encoding, "
+        f"{file.path}{where} is not text in the encoding '{file.encoding}'. Name the right one with --encoding, "
         "for instance latin-1 or utf-16, or save the file as UTF-8."
     )
 
 
-def _records(text: str, separator: str) -> Any:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+def _names(text: str, separator: str) -> tuple[str, ...]:
+    """Return the fields of a header; none where one is longer than any name."""
+    try:
+        return tuple(plain_name(name) for name in next(csv.reader(io.StringIO(text, newline=""), delimiter=separator)))
+    except csv.Error:
+        return ()
 
 
-def _first_record(options: AuditOptions) -> tuple[str, int]:
+def _first_record(file: CsvFile) -> tuple[str, int]:
     """Return the first record that is not blank, and how many blank lines stand before it; it may hold line breaks
     within quotation marks."""
     try:
-        encoding = codec_name(options.encoding)
-        _require_text(options.path, encoding)
+        encoding = codec_name(file.encoding)
+        _require_text(file.path, encoding)
         encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-        with contextlib.closing(WatchedFile(options.path)) as file:
-            stream = io.TextIOWrapper(io.BufferedReader(file), encoding=encoding, errors="replace", newline="")
+        with contextlib.closing(WatchedFile(file.path)) as watched:
+            stream = io.TextIOWrapper(io.BufferedReader(watched), encoding=encoding, errors="replace", newline="")
             text, blank_lines = "", 0
             while line := stream.readline(LONGEST_HEADER):
                 if not text and not line.strip():
                     blank_lines += 1
                     continue
                 text += line
+                if len(text) >= LONGEST_HEADER:
+                    raise _long_header(file, text)
                 if text.count('"') % 2 == 0:
                     break
-                if len(text) > LONGEST_HEADER:
-                    raise DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
             if text.count('"') % 2:
-                raise DataError(f"{options.path} cannot be read as CSV: {UNCLOSED}")
+                raise DataError(f"{file.path} cannot be read as CSV: {UNCLOSED}")
             if not stream.read(1):
-                raise DataError(f"{options.path} has column names and no rows. Provide the whole table.")
+                raise DataError(f"{file.path} has column names and no rows. Provide the whole table.")
             return text.strip("\r\n"), blank_lines
     except UnicodeError:
-        raise wrong_encoding(options, "") from None
+        raise wrong_encoding(file, "") from None
     except LookupError:
         raise DataError(
-            f"{options.path}: '{options.encoding}' is not the name of an encoding. Give for instance utf-8 or latin-1."
+            f"{file.path}: '{file.encoding}' is not the name of an encoding. Give for instance utf-8 or latin-1."
         ) from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise damaged_gzip(options.path) from None
+        raise damaged_gzip(file.path) from None
+
+
+def _long_header(file: CsvFile, text: str) -> DataError:
+    if text.count('"') % 2:
+        return DataError(f"{file.path} cannot be read as CSV: {UNCLOSED}")
+    return DataError(
+        f"{file.path}: the line of column names is longer than {LONGEST_HEADER:,} characters. Is it a table with one "
+        "row per line? Keep only the columns that are needed."
+    )
 
 
 def _require_text(path: Path, encoding: str) -> None:

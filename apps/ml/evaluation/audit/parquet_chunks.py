@@ -1,6 +1,7 @@
 """A Parquet file in chunks of constant memory: only the needed columns are read, batch by batch."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,13 @@ from apps.ml.evaluation.audit.options import AuditOptions
 
 BATCH_ROWS = 200_000
 BUFFER_BYTES = 2**20
+PARQUET_START = b"PAR1"
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does; OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        return stream.read(len(PARQUET_START)) == PARQUET_START
 
 
 def parquet_chunks(options: AuditOptions) -> Iterator[Chunk]:
@@ -27,8 +35,8 @@ def parquet_chunks(options: AuditOptions) -> Iterator[Chunk]:
     Raises
     ------
     DataError
-        The file is damaged, has no rows, lacks a column, or a column holds lists, bytes or, where numbers are needed,
-        something else.
+        The file is damaged, has no rows, lacks a column, or a column holds lists, bytes, what cannot be written out or,
+        where numbers are needed, something else.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -48,7 +56,9 @@ def parquet_chunks(options: AuditOptions) -> Iterator[Chunk]:
                 columns = {name: batch.column(written[name]) for name in needed}
                 yield _chunk(columns, options, before, batch.num_rows, (before + batch.num_rows) / total)
                 before += batch.num_rows
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeError):
         raise DataError(
             f"{options.path} cannot be read as Parquet: it is damaged or cut off. Fetch the whole file again."
         ) from None
@@ -70,7 +80,13 @@ def _text(column: Any, name: str, options: AuditOptions, before: int) -> TextCol
         raise DataError(f"the column '{name}' holds {column.type}, not single values. Name another column.") from None
     if name not in options.bands:
         require_few_values(name, len(coded.dictionary), before + len(column))
-    values = coded.dictionary.to_pylist()
+    try:
+        values = coded.dictionary.to_pylist()
+    except (ValueError, OverflowError):
+        raise DataError(
+            f"the column '{name}' holds text that is not UTF-8, or moments outside of the calendar. Write it as "
+            "plain text."
+        ) from None
     if any(isinstance(value, list | dict | bytes) for value in values):
         raise DataError(f"the column '{name}' holds {column.type}, not single values. Name another column.")
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)

@@ -14,11 +14,9 @@ from apps.ml.evaluation.audit.group_column import GroupColumn
 from apps.ml.evaluation.audit.number_column import NumberColumn
 from apps.ml.evaluation.audit.options import AuditOptions
 from apps.ml.evaluation.audit.outcome_column import MISSING, OutcomeColumn
-from apps.ml.evaluation.audit.parquet_chunks import parquet_chunks
+from apps.ml.evaluation.audit.parquet_chunks import is_parquet, parquet_chunks
 
 Progress = Callable[[float], None]
-
-PARQUET_START = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,7 @@ def _chunks(options: AuditOptions) -> Iterator[Chunk]:
     if not options.path.is_file():
         raise DataError(f"there is no file {options.path}. Name a CSV or Parquet file.")
     try:
-        with options.path.open("rb") as stream:
-            start = stream.read(len(PARQUET_START))
+        read = parquet_chunks if is_parquet(options.path) else csv_chunks
     except OSError as error:
         raise DataError(f"{options.path} cannot be read: {error.strerror}. Mend its permissions.") from None
-    return parquet_chunks(options) if start == PARQUET_START else csv_chunks(options)
+    return read(options)

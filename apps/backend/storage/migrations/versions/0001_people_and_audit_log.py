@@ -24,9 +24,10 @@ def upgrade() -> None:
         "organisations",
         sa.Column("id", sa.String(36), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("folded_name", sa.String(600), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_organisations"),
-        sa.UniqueConstraint("name", name="uq_organisations_name"),
+        sa.UniqueConstraint("folded_name", name="uq_organisations_folded_name"),
     )
     op.create_table(
         "users",
@@ -39,7 +40,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
-        sa.UniqueConstraint("email", name="uq_users_email"),
+        sa.UniqueConstraint("organisation_id", "email", name="uq_users_organisation_id_email"),
         _owner("users"),
     )
     op.create_table(
@@ -66,8 +67,11 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger()),
         sa.Column("revoked_at", sa.BigInteger()),
+        sa.Column("old_digest", sa.LargeBinary(32)),
+        sa.Column("old_until", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name="pk_service_keys"),
         sa.UniqueConstraint("digest", name="uq_service_keys_digest"),
+        sa.UniqueConstraint("old_digest", name="uq_service_keys_old_digest"),
         sa.UniqueConstraint("organisation_id", "name", name="uq_service_keys_organisation_id_name"),
         _owner("service_keys"),
     )

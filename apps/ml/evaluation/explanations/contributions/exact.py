@@ -24,7 +24,7 @@ class Explained:
     base: FloatArray
 
 
-Explainer = Callable[[Any, FloatArray, FloatArray], Explained]
+Explainer = Callable[[Any, FloatArray, FloatArray, str], Explained]
 
 
 def explains_exactly(estimator: Any) -> bool:
@@ -36,7 +36,9 @@ def explains_exactly(estimator: Any) -> bool:
     return _explainer(estimator) is not None
 
 
-def exact_contributions(estimator: Any, X: FloatArray, background: FloatArray) -> Explained | None:
+def exact_contributions(
+    estimator: Any, X: FloatArray, background: FloatArray, background_name: str | None = None
+) -> Explained | None:
     """Return exact contributions to what an estimator computes, None where no exact method is known.
 
     Parameters
@@ -44,7 +46,10 @@ def exact_contributions(estimator: Any, X: FloatArray, background: FloatArray) -
     X : float64 [n, k]
         Encoded rows to explain.
     background : float64 [m, k]
-        Encoded training rows; only interventional methods use them, and `method` then says how many.
+        Encoded training rows; only interventional methods use them, and `method` then says how many. Of each feature
+        they use its mean and mean square alone, so that other rows with the same moments give the same.
+    background_name
+        What these rows stand for, in words; None: as many training rows.
 
     Returns
     -------
@@ -55,15 +60,21 @@ def exact_contributions(estimator: Any, X: FloatArray, background: FloatArray) -
     if isinstance(estimator, ExplainedPart):
         found = estimator.contributions(X)
         return Explained(estimator.contributions_method, estimator.contributions_output, found[:, :-1], found[:, -1])
+    name = background_name or training_rows(len(background))
     if isinstance(estimator, Calibrated):
-        return _calibrated(estimator, X, background)
+        return _calibrated(estimator, X, background, name)
     explain = _explainer(estimator)
-    return None if explain is None else explain(estimator, X, background)
+    return None if explain is None else explain(estimator, X, background, name)
 
 
-def _calibrated(estimator: Calibrated, X: FloatArray, background: FloatArray) -> Explained | None:
+def training_rows(count: int) -> str:
+    """Name a background of so many training rows."""
+    return f"{count} training rows"
+
+
+def _calibrated(estimator: Calibrated, X: FloatArray, background: FloatArray, name: str) -> Explained | None:
     """A sigmoid is linear in log-odds: what a feature adds is the slope times what it added before."""
-    inner, curve = exact_contributions(estimator.inner, X, background), estimator.curve
+    inner, curve = exact_contributions(estimator.inner, X, background, name), estimator.curve
     if inner is None or not isinstance(curve, Sigmoid):
         return None
     base = curve.log_odds(inner.base)
@@ -82,7 +93,7 @@ def _explainer(estimator: Any) -> Explainer | None:
     return next((explain for feature, explain in kinds.items() if hasattr(estimator, feature)), None)
 
 
-def _linear(estimator: Any, X: FloatArray, background: FloatArray) -> Explained:
+def _linear(estimator: Any, X: FloatArray, background: FloatArray, name: str) -> Explained:
     import shap
 
     rows = len(background)
@@ -90,19 +101,19 @@ def _linear(estimator: Any, X: FloatArray, background: FloatArray) -> Explained:
     explainer = shap.LinearExplainer((weights, intercept), shap.maskers.Independent(background, max_samples=rows))
     values = np.asarray(explainer.shap_values(X), dtype=np.float64)
     base = np.full(len(X), float(np.ravel(explainer.expected_value)[0]))
-    return Explained(f"shap linear, interventional over {rows} training rows", scale_of(estimator), values, base)
+    return Explained(f"shap linear, interventional over {name}", scale_of(estimator), values, base)
 
 
-def _naive_bayes(estimator: Any, X: FloatArray, background: FloatArray) -> Explained:
+def _naive_bayes(estimator: Any, X: FloatArray, background: FloatArray, name: str) -> Explained:
     """The log-odds are a sum of one term per feature: its contribution is the term minus its mean."""
     usual = naive_bayes_terms(estimator, background).mean(axis=0)
     prior = float(np.log(estimator.class_prior_[1]) - np.log(estimator.class_prior_[0]))
-    method = f"terms of naive Bayes, interventional over {len(background)} training rows"
+    method = f"terms of naive Bayes, interventional over {name}"
     base = np.full(len(X), prior + float(usual.sum()))
     return Explained(method, "log-odds", naive_bayes_terms(estimator, X) - usual, base)
 
 
-def _trees(estimator: Any, X: FloatArray, background: FloatArray) -> Explained:  # noqa: ARG001 (path-dependent)
+def _trees(estimator: Any, X: FloatArray, background: FloatArray, name: str) -> Explained:  # noqa: ARG001 (path-dependent)
     import shap
 
     explainer = shap.TreeExplainer(estimator, feature_perturbation="tree_path_dependent", model_output="raw")

@@ -11,6 +11,7 @@ from apps.ml.evaluation.explanations.contributions.exact import (
     Output,
     exact_contributions,
     explains_exactly,
+    training_rows,
 )
 from apps.ml.evaluation.explanations.contributions.sampled import sampled_contributions, states_per_row
 from apps.ml.evaluation.explanations.scored_model import FloatArray, ScoredModel
@@ -97,7 +98,12 @@ def affordable_rows(estimator: Any, wanted: int, columns: int = 1) -> int:
 
 
 def contributions_of(
-    model: ScoredModel, X: FloatArray, background: FloatArray, sources: Sequence[str], seed: int = 0
+    model: ScoredModel,
+    X: FloatArray,
+    background: FloatArray,
+    sources: Sequence[str],
+    seed: int = 0,
+    background_name: str | None = None,
 ) -> Contributions:
     """Compute the contributions of source columns and check that they add up to each row's score.
 
@@ -114,6 +120,8 @@ def contributions_of(
         The source column of each encoded feature.
     seed : int, >= 0
         Of the orders that are drawn where contributions are sampled.
+    background_name
+        What the background stands for, in words; None: as many training rows as are used.
 
     Returns
     -------
@@ -127,9 +135,9 @@ def contributions_of(
     accuracy); Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
     Nature Machine Intelligence 2, 2020.
     """
-    exact = _per_feature(model, X, background)
+    exact = _per_feature(model, X, background, background_name)
     if exact is None:
-        found = _sampled(model, X, background, sources, seed)
+        found = _sampled(model, X, background, sources, seed, background_name)
     else:
         output: Any = exact.output
         found = by_source_column(Contributions(exact.method, output, tuple(sources), exact.values, exact.base), sources)
@@ -200,26 +208,25 @@ def by_source_column(found: Contributions, sources: Sequence[str]) -> Contributi
 
 
 def _sampled(
-    model: ScoredModel, X: FloatArray, background: FloatArray, sources: Sequence[str], seed: int
+    model: ScoredModel, X: FloatArray, background: FloatArray, sources: Sequence[str], seed: int, name: str | None
 ) -> Contributions:
     columns = tuple(dict.fromkeys(sources))
     features = [np.flatnonzero(np.array(sources) == column) for column in columns]
     found = sampled_contributions(model.score_encoded, X, background, features, seed)
     output: Output = "value" if scale_of(model.estimator) == "value" else "probability"
-    method = (
-        f"sampled Shapley values, interventional over {found.pairs} training rows, {2 * found.pairs} orders of columns"
-    )
+    over = name or training_rows(found.pairs)
+    method = f"sampled Shapley values, interventional over {over}, {2 * found.pairs} orders of columns"
     return Contributions(method, output, columns, found.values, found.base, sampling_error=found.error)
 
 
-def _per_feature(model: ScoredModel, X: FloatArray, background: FloatArray) -> Explained | None:
+def _per_feature(model: ScoredModel, X: FloatArray, background: FloatArray, name: str | None) -> Explained | None:
     """Return exact contributions of all encoded features; those that the estimator does not look at get 0."""
     native = model.contributions(X)
     if native is not None:
         own = model.estimator
         return Explained(own.contributions_method, own.contributions_output, native[:, :-1], native[:, -1])
     width = int(model.estimator.n_features_in_)
-    found = exact_contributions(model.estimator, X[:, :width], background[:, :width])
+    found = exact_contributions(model.estimator, X[:, :width], background[:, :width], name)
     if found is None:
         return None
     return replace(found, values=np.pad(found.values, ((0, 0), (0, X.shape[1] - width))))

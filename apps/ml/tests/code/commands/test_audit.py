@@ -11,15 +11,15 @@ import pytest
 from rich.console import Console
 
 from apps.ml.command_line import main
-from apps.ml.commands.audit_options import (
+from apps.ml.commands.audit_tables import audit_progress, groups_table
+from apps.ml.errors import BadInputError
+from apps.ml.evaluation.audit.written_options import (
     attribute_bands,
     chosen_gates,
     names_of,
     reference_groups,
     separator_of,
 )
-from apps.ml.commands.audit_tables import audit_progress, groups_table
-from apps.ml.errors import BadInputError
 from apps.ml.evaluation.statistics.counting.joint_counts_file import read_joint_counts
 from apps.ml.tests.audited_files import COMPAS, decisions, written
 
@@ -165,6 +165,8 @@ def test_lists_may_hold_quoted_commas_and_be_given_in_pieces() -> None:
         names_of(["a,,b"], "--sensitive")
     with pytest.raises(BadInputError, match="names 'a' twice"):
         names_of(["a", "a"], "--sensitive")
+    with pytest.raises(BadInputError, match="is not a list on one line"):
+        names_of(["a\nb"], "--sensitive")
 
 
 def test_bands_and_references_name_their_column() -> None:
@@ -182,7 +184,7 @@ def test_bands_and_references_name_their_column() -> None:
 
 def test_a_separator_is_one_character() -> None:
     assert (separator_of(None), separator_of("tab"), separator_of("\\t"), separator_of(";")) == (None, "\t", "\t", ";")
-    for text in ("::", "", '"'):
+    for text in ("::", "", '"', "\0", "×", "\n"):
         with pytest.raises(BadInputError, match="is one character"):
             separator_of(text)
 

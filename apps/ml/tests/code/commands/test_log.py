@@ -65,9 +65,11 @@ def test_show_counts_by_version_arm_and_route(filled: Path) -> None:
     ]
     assert (content["reports"], content["labelled"], content["unmatched"]) == (2, 2, 1)
     assert content["writer"] is None
-    shown = run("show", "--model", "loans")
+    shown = run("show")
     assert "challenger" in shown
-    assert "1 of them of unknown predictions" in shown
+    assert "Labels: 2 predictions, 1 of them of unknown predictions; 2 reports." in shown
+    assert "Labels: 1 predictions; 1 reports." in run("show", "--model", "loans")
+    assert "Labels: 0 predictions; 0 reports." in run("show", "--model", "nobody")
     assert run_json("show", "--model", "nobody")["served"] == []
     assert run_json("show", "--until", "2001-01-01")["served"] == []
 

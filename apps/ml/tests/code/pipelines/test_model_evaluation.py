@@ -42,6 +42,7 @@ def test_every_promised_file_is_written(evaluated: ArtifactPaths) -> None:
     assert set(written(evaluated)) == {
         "artifacts/04_predictions/test.parquet",
         "artifacts/04_predictions/counts.parquet",
+        "artifacts/04_predictions/explanation_basis.json",
         *(f"reports/metrics/{name}.json" for name in ("performance", "fairness", "explainability")),
         *(f"reports/plots/{name}.csv" for name in ("roc", "precision_recall", "calibration", "confusion")),
         *(f"reports/plots/{name}.png" for name in ("roc", "precision_recall", "calibration", "confusion")),

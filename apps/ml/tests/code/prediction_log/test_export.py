@@ -1,6 +1,7 @@
 """The log as a Parquet file, and as counts."""
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -66,10 +67,38 @@ def test_answers_and_labels_are_counted(engine: Engine, root: Path) -> None:
     labels = (outcome_entry(first.call, 1), outcome_entry(first.call, 1), outcome_entry(new_call()))
     beyond = outcome_entry(second.call, 3)
     write_all(engine, root, version_entry(), first, second, *labels, beyond, answer_entry(bundle="d" * 64))
-    counted = summary(engine, Wanted(model="loans"))
+    counted = summary(engine, Wanted())
     shown = [(one.bundle, one.arm, one.calls, one.predictions, one.labelled) for one in counted.served]
     assert shown == [(BUNDLE, None, 1, 2, 1), (BUNDLE, "challenger", 1, 1, 0)]
     assert (counted.served[0].first_at, counted.served[1].last_at) == (10, 20)
     assert (counted.reports, counted.labelled, counted.unmatched) == (4, 3, 2)
     assert counted.rejected == {"unknown version": 1}
-    assert summary(engine, Wanted(model="nobody")).served == ()
+
+
+def test_labels_are_counted_of_the_wanted_answers_alone(engine: Engine, root: Path) -> None:
+    first, second = answer_entry((0.1, 0.2), at=10), answer_entry(at=2_000_000, arm="challenger")
+    third = answer_entry(bundle=OTHER, at=20)
+    labels = [outcome_entry(call, row) for call, row in ((first.call, 1), (first.call, 1), (second.call, 0))]
+    beside = (outcome_entry(third.call), outcome_entry(second.call, 3), outcome_entry(new_call()))
+    write_all(engine, root, version_entry(), version_entry(OTHER, "4"), first, second, third, *labels, *beside)
+    late = datetime.fromtimestamp(1, UTC)
+    wanted = {
+        "everything": Wanted(),
+        "a version": Wanted(version="3"),
+        "another": Wanted(version="4"),
+        "an arm": Wanted(arm="challenger"),
+        "since": Wanted(since=late),
+        "until": Wanted(until=late),
+        "nobody": Wanted(model="nobody"),
+    }
+    found = {name: summary(engine, one) for name, one in wanted.items()}
+    assert {name: (one.reports, one.labelled, one.unmatched) for name, one in found.items()} == {
+        "everything": (6, 5, 2),
+        "a version": (3, 2, None),
+        "another": (1, 1, None),
+        "an arm": (1, 1, None),
+        "since": (1, 1, None),
+        "until": (3, 2, None),
+        "nobody": (0, 0, None),
+    }
+    assert found["nobody"].served == ()

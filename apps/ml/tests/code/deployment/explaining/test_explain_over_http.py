@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,10 +16,11 @@ from apps.ml.deployment.answering.desk import Desk
 from apps.ml.deployment.explaining.explained import explained, explained_rows
 from apps.ml.deployment.explaining.preparation import explainer_of
 from apps.ml.deployment.explaining.row_explanation import Wanted
-from apps.ml.deployment.native.explain_routes import ExplainedAnswers, explain_routes
+from apps.ml.deployment.native.explain_routes import INLINE_SECONDS, ExplainedAnswers, explain_routes
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.observation.meter import Meter
+from apps.ml.deployment.requests.caller import Caller
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import install_refusals
 from apps.ml.deployment.versions.model_source import FolderSource
@@ -204,3 +206,17 @@ def test_the_document_describes_request_and_answer(served: Served) -> None:
     assert schema["properties"]["instances"]["items"] == {"$ref": "#/components/schemas/Instance"}
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
     assert answer.endswith("/ExplanationAnswer")
+
+
+def test_the_event_loop_does_not_wait_for_what_is_still_being_prepared(
+    loans: Explained, instances: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIRMIND_STATE_DIR", str(tmp_path))
+    shelf = Shelf([FolderSource(loans.paths.bundle, PERMISSIVE)])
+    shelf.refresh()
+    answers = ExplainedAnswers(Desk(shelf, KeptEntries(), Meter()), Limits(), PreparedVersions())
+    body = msgspec.json.encode({"instances": instances[:1]})
+    assert answers.at_once(body, Caller()) is None
+    model = shelf.served()[0]
+    prepared = explainer_of(model)
+    assert (answers.at_once(body, Caller()) is not None) == (prepared.row_seconds <= INLINE_SECONDS)

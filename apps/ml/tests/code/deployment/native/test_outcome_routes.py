@@ -47,6 +47,9 @@ class FullAfter:
         """Nothing is told here."""
         return None
 
+    def close(self) -> None:
+        """The entries stay."""
+
 
 class InProcess:
     """A client of an application in this process."""

@@ -14,7 +14,7 @@ from apps.ml.deployment.protection.key_store import (
     stored_keys,
     valid_keys,
 )
-from apps.ml.deployment.protection.key_text import key_digest
+from apps.ml.deployment.protection.key_text import SCOPES, key_digest
 from apps.ml.errors import BadInputError
 from apps.ml.prediction_log.database import sqlite_file, writing
 from apps.ml.tests.protected_server import Clock, MakeKey
@@ -47,6 +47,14 @@ def test_a_key_is_stored_as_it_was_wanted_and_found_by_the_digest_of_its_text(en
     assert stored.digest == key_digest(new.text.encode()).hex()
     assert new.text.startswith(f"fm_{stored.id}_")
     assert len(new.text.split("_", 2)[2]) == 43  # 32 bytes in base64url
+
+
+def test_a_key_may_have_every_scope(engine: Engine, clock: Clock) -> None:
+    with writing(engine) as connection:
+        create_key(connection, Wanted("everything", SCOPES[::-1]), clock.moment)
+    with engine.connect() as connection:
+        (stored,) = stored_keys(connection)
+    assert stored.scopes == SCOPES == ("predict", "explain", "outcomes", "admin", "evidence", "promote", "audit")
 
 
 def test_no_byte_of_a_secret_is_in_the_database(sqlite: Engine, clock: Clock, make_key: MakeKey) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
+from apps.ml.deployment.protection.key_text import SCOPES
 from apps.ml.deployment.protection.middleware import DoorMiddleware
 from apps.ml.deployment.protection.paths import route_path, scope_of_path
 from apps.ml.deployment.protection.response_headers import SECURITY_HEADERS
@@ -141,7 +142,7 @@ def test_a_path_with_a_door_of_its_own_passes_untouched(serve: Serve, make_door:
 
 
 def test_each_path_needs_its_scope(serve: Serve, make_key: MakeKey, make_door: MakeDoor) -> None:
-    texts = {scope: make_key(scope, scope).text for scope in ("predict", "explain", "outcomes", "admin")}
+    texts = {scope: make_key(scope, scope).text for scope in SCOPES}
     client, _ = serve(make_door())
     paths = {
         ("GET", "/v1/models"): "predict",

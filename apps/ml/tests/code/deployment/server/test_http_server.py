@@ -13,6 +13,7 @@ import pytest
 
 from apps.ml.deployment.observation.logs import holds_no_traceback
 from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.end_signals import END_SIGNALS
 from apps.ml.deployment.server.http_server import address_of, http_server, listen
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.errors import BadInputError
@@ -26,7 +27,7 @@ def ended(home: Path, *arguments: str, **environment: str) -> tuple[int, dict[st
     return server.process.returncode, json.loads(output.splitlines()[-1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", END_SIGNALS)
 def test_the_command_announces_its_address_and_ends_cleanly_when_told(
     tmp_path: Path, bundle_folder: Path, rows: list[dict[str, Any]], number: signal.Signals
 ) -> None:
@@ -39,6 +40,17 @@ def test_the_command_announces_its_address_and_ends_cleanly_when_told(
         assert server.end(number) == 0
     logged = [json.loads(line) for line in (tmp_path / "stderr.log").read_text().splitlines()]
     assert {event["level"] for event in logged} == {"info"}
+
+
+def test_a_server_of_this_machine_is_asked_by_its_own_names_and_those_that_are_set(
+    tmp_path: Path, bundle_folder: Path
+) -> None:
+    with served_process(tmp_path, "--model", str(bundle_folder), environment={"FAIRMIND_HOSTS": "scores"}) as server:
+        server.wait_until_ready()
+        asked = [
+            httpx.get(f"{server.address}/readyz", headers={"Host": name}) for name in ("scores:80", "page.example")
+        ]
+    assert [answer.status_code for answer in asked] == [200, 421]
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_command_with_its_error(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def test_a_server_is_alive_and_not_ready_until_its_model_is_loaded(bundle_folder
             before = client.get("/readyz")
             assert (before.status_code, before.json()["state"]) == (503, "loading")
             assert "a slow folder is being loaded" in before.json()["reason"]
+            asked_for_heads = [client.head(path) for path in ("/healthz", "/readyz")]
+            assert [(answer.status_code, answer.content) for answer in asked_for_heads] == [(200, b""), (503, b"")]
             refused = client.post("/v1/predict", json={"instances": [{}]})
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
             assert refused.headers["retry-after"] == "1"
@@ -54,6 +56,8 @@ def test_a_server_is_alive_and_not_ready_until_its_model_is_loaded(bundle_folder
         assert wait_until_finished(client)["ready"]
         after = client.get("/readyz")
         assert after.status_code == 200
+        head = client.head("/readyz")
+        assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "application/json")
         assert Readiness.model_validate(after.json()).model == "toy_loans"
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_store import Wanted, create_key
+from apps.ml.deployment.protection.key_text import SCOPES
 from apps.ml.deployment.protection.paths import scope_of_path
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
@@ -160,7 +161,7 @@ def test_labels_that_nobody_keeps_are_refused_as_documented(server: Documented, 
 
 def test_the_door_refuses_every_operation_as_documented(models: list[ServedModel], database: Engine) -> None:
     clock = Clock()
-    wanted = (Wanted("nobody", ("outcomes",)), Wanted("other", ("admin",)), Wanted("all", EVERY_SCOPE, None, 1))
+    wanted = (Wanted("nobody", ("outcomes",)), Wanted("other", ("admin",)), Wanted("all", SCOPES, None, 1))
     with writing(database) as connection:
         nobody, other, once = (create_key(connection, one, clock.moment).text for one in wanted)
     door = Door(DoorSettings(), ring_of(database, clock))
@@ -191,7 +192,6 @@ def test_a_draining_server_refuses_every_operation_as_documented(models: list[Se
 
 
 OPEN = {"/", "/healthz", "/readyz", "/ping", "/health", "/v2/health/live", "/v2/health/ready"}
-EVERY_SCOPE = ("predict", "explain", "outcomes", "admin")
 
 
 def ask(client: httpx.Client, operation: Any, key: str | None) -> httpx.Response:

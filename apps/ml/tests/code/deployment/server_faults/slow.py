@@ -21,7 +21,7 @@ def request(rows: Sequence[dict[str, Any]]) -> tuple[bytes, bytes]:
     body = json.dumps({"instances": rows}).encode()
     lines = (
         f"POST {PATH} HTTP/1.1",
-        "Host: here",
+        "Host: localhost",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         "\r\n",

@@ -74,12 +74,15 @@ def test_workers_and_keeper_end_with_the_process_that_started_them(
     assert_all_logged(heard, log_of(server.home), unheard=None)
 
 
-def test_workers_that_are_told_to_end_before_they_serve_end(tmp_path: Path, bundle_folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_workers_that_are_told_to_end_before_they_serve_end(
+    tmp_path: Path, bundle_folder: Path, number: signal.Signals
+) -> None:
     with served_process(tmp_path, "--model", str(bundle_folder), "--workers", "2") as server:
         wait_until(lambda: len(workers_of(server)) == 2)
         started = children(server.process.pid)
         try:
-            assert server.end(signal.SIGTERM) == 0
+            assert server.end(number) == 0
             assert not any(is_running(process) for process in started)
         finally:
             kill(server.process.pid, *(process for process in started if is_running(process)))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.ml.deployment.traffic.plan import arm_sources, read_plan, shadow_sources, traffic_plan, with_arms
+from apps.ml.deployment.server.settings import serving_settings
+from apps.ml.deployment.traffic.plan import arm_sources, plan_file, read_plan, shadow_sources, with_arms
 from apps.ml.deployment.versions.model_source import FolderSource, ModelSource, RegistrySource
 from apps.ml.deployment.versions.serving_policy import ServingPolicy
 from apps.ml.errors import BadInputError
@@ -99,10 +100,18 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str, message: s
 
 def test_the_environment_names_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FAIRMIND_TRAFFIC", raising=False)
-    assert traffic_plan() is None
+    assert plan_file() is None
     path = written(tmp_path, PLAN)
     monkeypatch.setenv("FAIRMIND_TRAFFIC", str(path))
-    assert traffic_plan() == traffic_plan(path)
+    assert plan_file() == path
+    assert plan_file(tmp_path / "other.yaml") == tmp_path / "other.yaml"
+
+
+def test_a_server_reads_the_plan_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, PLAN)
+    monkeypatch.setenv("FAIRMIND_TRAFFIC", str(path))
+    settings = serving_settings(["models:/loans@champion"], None, "127.0.0.1", 0)
+    assert (settings.traffic, settings.plan) == (path, read_plan(path))
     monkeypatch.setenv("FAIRMIND_TRAFFIC", str(tmp_path / "none.yaml"))
     with pytest.raises(BadInputError, match=r"none\.yaml cannot be read \(No such file"):
-        traffic_plan()
+        serving_settings(["models:/loans@champion"], None, "127.0.0.1", 0)
