@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import AwareDatetime
 
+from apps.backend import moments
 from apps.backend.access import Analyst, Viewer
 from apps.backend.decisions.answers import Decision, DecisionSummary, Kind, State, ToldDecision
 from apps.backend.decisions.asking import Desk
@@ -28,8 +28,8 @@ async def wanted(
     outcome: Annotated[Kind | None, Query(description="As the model decided.")] = None,
     subject: Annotated[Name | None, Query()] = None,
     prediction_id: Annotated[Name | None, Query()] = None,
-    since: Annotated[AwareDatetime | None, Query(description="The first moment, with a time zone.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="The moment after the last, with a time zone.")] = None,
+    since: Annotated[moments.Moment | None, Query(description="The first moment, with a time zone.")] = None,
+    until: Annotated[moments.Moment | None, Query(description="The moment after the last, with a time zone.")] = None,
     state: Annotated[State | None, Query(description="Made; appealed, which is open; or overruled.")] = None,
 ) -> Wanted:
     """Return which decisions the query asks for."""

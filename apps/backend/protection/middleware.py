@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from apps.backend.protection.bodies import BodyBounds, HasAuthenticator
-from apps.backend.protection.gate import Gate, InFlight
+from apps.backend.protection.entrance import Entrance, InFlight
 from apps.backend.protection.interface import Interface
 from apps.backend.protection.origins import ANSWER_HEADERS, METHODS, REQUEST_HEADERS, Origins
 from apps.backend.protection.rates import Strangers
@@ -25,7 +25,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     # Whoever is added last stands outside.
     app.add_middleware(BodyBounds, interface=Interface(app), upload_bytes=settings.upload_bytes, parts=parts)
     app.add_middleware(
-        Gate, in_flight=app.state.in_flight, strangers=Strangers(settings.unknown_per_minute), answer=answer
+        Entrance, in_flight=app.state.in_flight, strangers=Strangers(settings.unknown_per_minute), answer=answer
     )
     if settings.origins:
         app.add_middleware(

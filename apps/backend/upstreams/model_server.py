@@ -16,8 +16,9 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from http import HTTPStatus
+from typing import Any
 
 from apps.backend.observation import metrics
 from apps.backend.observation.request_ids import REQUEST_ID
@@ -255,7 +256,12 @@ def _answered(model: str, found: Predictions, meaning: ServedVersion) -> Answere
 def _are_texts(names: tuple[str, ...], explanation: Explanation) -> bool:
     """Tell whether every text is Unicode: halves of characters, which JSON can spell, can be neither kept nor sent."""
     try:
-        json.dumps([names, asdict(explanation)], ensure_ascii=False, default=str).encode("utf-8")
+        json.dumps([names, explanation], ensure_ascii=False, default=_plain).encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _plain(part: Any) -> object:
+    """Return a part of an explanation as JSON has it: an entry by its fields, a mapping as a dictionary."""
+    return {field.name: getattr(part, field.name) for field in fields(part)} if is_dataclass(part) else dict(part)

@@ -133,6 +133,7 @@ def test_a_key_is_one_organisations_and_one_routes(try_with: TryWith) -> None:
         await parts.ask(caller=other)
         await parts.ask(key="another")
         assert parts.done == 4
+        assert [(await parts.ask()).number, (await parts.ask(caller=other)).number] == [1, 3]
 
     try_with(check)
 

@@ -25,7 +25,7 @@ def latch() -> Latch:
 def server(tmp_path_factory: pytest.TempPathFactory, latch: Latch) -> Iterator[Product]:
     """A backend with little room that pages of one origin may ask, and whose clients come by HTTPS."""
     settings = small_settings(
-        tmp_path_factory.mktemp("gate"), requests_in_flight=2, unknown_per_minute=5, origins=(PAGE,), https=True
+        tmp_path_factory.mktemp("entrance"), requests_in_flight=2, unknown_per_minute=5, origins=(PAGE,), https=True
     )
     with running_backend(settings, extend=lambda app: add_to(app, latch)) as running:
         yield running

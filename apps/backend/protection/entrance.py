@@ -35,7 +35,7 @@ class InFlight:
     number: int = 0
 
 
-class Gate:
+class Entrance:
     """Lets requests in while there is room.
 
     Parameters
