@@ -74,7 +74,7 @@ def test_a_body_that_is_not_what_it_is_called_is_refused(service: Served) -> Non
 
 
 def test_bodies_are_bounded_by_counting_and_in_time_and_stored_for_nobody_else(tmp_path: Path) -> None:
-    with served(tmp_path / "private", body_bytes=MEBIBYTE, body_seconds=1) as service:
+    with served(tmp_path / "private", body_bytes=MEBIBYTE, body_seconds=4) as service:
         pieces = (b"a" * 65_536 for _ in range(1_000))
         answer = service.client.post("/v1/audits", params=ASKED, content=pieces, headers=CSV)
         assert code_of(answer) == (413, "body_too_large")
