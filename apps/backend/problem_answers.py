@@ -40,6 +40,7 @@ TEMPLATES = frozenset(get_args(core_schema.ErrorType))
 """Kinds of misfits whose messages are made of the schema alone, unless they carry another error."""
 
 PLACES = frozenset(("body", "query", "path", "header", "cookie", "file"))
+OF_PYDANTIC = "Value error, "
 SHORTEST_ECHO = 4
 MOST_LEAVES = 2_000
 KNOWN_NEAR = 0.75
@@ -86,7 +87,7 @@ class Answers:
 
 
 def names_of(document: Any) -> set[str]:
-    """Return the names of fields and parameters that an OpenAPI document holds."""
+    """Return the names of fields and parameters that an OpenAPI document holds, and the words that they choose from."""
     found: set[str] = set()
     waiting = [document]
     while waiting:
@@ -94,6 +95,8 @@ def names_of(document: Any) -> set[str]:
         if isinstance(part, dict):
             fields = part.get("properties")
             found |= set(fields) if isinstance(fields, dict) else set()
+            choices = part.get("enum")
+            found |= {choice for choice in choices if isinstance(choice, str)} if isinstance(choices, list) else set()
             if "in" in part and isinstance(part.get("name"), str):
                 found.add(part["name"])
             waiting += part.values()
@@ -169,7 +172,7 @@ def _misfit(errors: Sequence[Any], names: frozenset[str]) -> ProblemError:
 
 def _one_misfit(error: Any, names: frozenset[str]) -> Misfit:
     location = ".".join(_shown(part, names) for part in error["loc"])[:400]
-    return Misfit(location=location, problem=_message(error), expected=_expected(error, names))
+    return Misfit(location=location, problem=_message(error, names), expected=_expected(error, names))
 
 
 def _shown(part: object, names: frozenset[str]) -> str:
@@ -178,14 +181,14 @@ def _shown(part: object, names: frozenset[str]) -> str:
     return str(part) if is_ours else LEFT_OUT
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, names: frozenset[str]) -> str:
     """Return what is wrong, in words that hold nothing of what was sent."""
     found = FITTING.get(error["type"])
     if found is not None:
         return found
-    message = str(error["msg"])[:300]
+    message = str(error["msg"]).removeprefix(OF_PYDANTIC)[:300]
     is_template = error["type"] in TEMPLATES and "error" not in error.get("ctx", {})
-    return message if is_template or not _echoes(message, error.get("input")) else "This does not fit."
+    return message if is_template or not _echoes(message, error.get("input"), names) else "This does not fit."
 
 
 def _expected(error: Any, names: frozenset[str]) -> str | None:
@@ -196,8 +199,9 @@ def _expected(error: Any, names: frozenset[str]) -> str | None:
     return f"perhaps {near[0]}" if near else None
 
 
-def _echoes(message: str, sent: object) -> bool:
-    """Tell whether a message holds something that was sent; what is too large to be looked through counts as such."""
+def _echoes(message: str, sent: object, names: frozenset[str]) -> bool:
+    """Tell whether a message holds something that was sent and is no word of the interface; what is too large to be
+    looked through counts as such."""
     waiting = [sent]
     for _ in range(MOST_LEAVES):
         if not waiting:
@@ -207,7 +211,7 @@ def _echoes(message: str, sent: object) -> bool:
             waiting += [*part.keys(), *part.values()]
         elif isinstance(part, list | tuple):
             waiting += part
-        elif _is_in(message, part):
+        elif part not in names and _is_in(message, part):
             return True
     return True
 

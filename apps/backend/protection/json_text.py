@@ -1,7 +1,8 @@
-"""JSON that no database keeps: `NaN`, infinities, zero bytes, halves of surrogate pairs, and nests within nests.
+"""JSON that no database keeps: `NaN`, infinities, zero bytes, halves of surrogate pairs, nests within nests.
 
 Python's parser lets them through. PostgreSQL refuses them when they are to be stored, digests over them mean nothing,
 and what is nested deeply cannot be written again, so a body that holds one is refused before anything is done with it.
+So is one of so many values that everybody else would wait until each is found not to fit.
 
 References: RFC 8259, sections 6 and 8.2.
 """
@@ -25,6 +26,9 @@ MOST_DIGITS = 309
 MOST_LEVELS = 64
 """Of lists and objects in one another; no body here needs ten."""
 
+MOST_VALUES = 20_000
+"""Of all lists and objects together; a thousand outcomes have five thousand."""
+
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 NO_BRACKETS = bytes(set(range(256)) - STEPS.keys())
@@ -38,8 +42,7 @@ def require_storable(body: bytes) -> None:
     ProblemError
         422 `unstorable_json`.
     """
-    if _levels(body) > MOST_LEVELS:
-        raise _too_deep()
+    _require_bounded(body)
     if SUSPICIOUS.search(body) is None:
         return
     try:
@@ -54,12 +57,15 @@ class _UnstorableError(ProblemError):
         super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, "unstorable_json", detail)
 
 
-def _levels(body: bytes) -> int:
-    """Return how many lists and objects are open at once, in the worst place of a document in UTF-8."""
-    if body.count(b"[") + body.count(b"{") <= MOST_LEVELS:
-        return 0
-    brackets = STRING.sub(b"", body).translate(None, NO_BRACKETS)
-    return max(accumulate(map(STEPS.__getitem__, brackets)), default=0)
+def _require_bounded(body: bytes) -> None:
+    """Refuse too many levels and too many values, by the signs of a document in UTF-8 that stand in no text."""
+    if body.count(b"[") + body.count(b"{") <= MOST_LEVELS and body.count(b",") <= MOST_VALUES:
+        return
+    signs = STRING.sub(b"", body)
+    if signs.count(b",") + signs.count(b"[") + signs.count(b"{") > MOST_VALUES:
+        raise _UnstorableError(f"more than {MOST_VALUES:,} values")
+    if max(accumulate(map(STEPS.__getitem__, signs.translate(None, NO_BRACKETS))), default=0) > MOST_LEVELS:
+        raise _too_deep()
 
 
 def _too_deep() -> _UnstorableError:
