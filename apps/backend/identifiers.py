@@ -1,7 +1,8 @@
 """Names of rows: UUIDs of version 7, unlike any other and ordered by time.
 
 What was made last is found by its name, so that names of one process grow with every one of them: also within a
-millisecond, and where the clock is set back.
+millisecond, and where the clock is set back a little. Where it is set back further they follow it, for a name is never
+far from its moment.
 
 References: RFC 9562, section 5.7 and section 6.2, method 2 (monotonic random).
 """
@@ -15,6 +16,7 @@ VERSION_7 = 7 << 76
 VARIANT = 2 << 62
 RANDOM_LOW_BITS = 62
 RANDOM_BITS = 74
+MOST_MILLISECONDS_BACK = 500
 STEP_BITS = 48
 LENGTH = 36
 
@@ -27,12 +29,14 @@ class _Growing:
         self._one_at_a_time = threading.Lock()
 
     def next(self) -> int:
-        """Return a number above all that were returned before."""
+        """Return a number above the one before, unless the clock went back."""
         drawn = int.from_bytes(os.urandom(10), "big") >> 6
         with self._one_at_a_time:
-            fresh = (time.time_ns() // 1_000_000) << RANDOM_BITS | drawn
-            is_later = fresh >> RANDOM_BITS > self._last >> RANDOM_BITS
-            self._last = fresh if is_later else self._last + 1 + (drawn >> (RANDOM_BITS - STEP_BITS))
+            now = time.time_ns() // 1_000_000
+            ahead = (self._last >> RANDOM_BITS) - now
+            follows_clock = ahead < 0 or ahead > MOST_MILLISECONDS_BACK
+            step = 1 + (drawn >> (RANDOM_BITS - STEP_BITS))
+            self._last = now << RANDOM_BITS | drawn if follows_clock else self._last + step
             return self._last
 
 
@@ -40,7 +44,7 @@ _NAMES = _Growing()
 
 
 def new_id() -> str:
-    """Return a new name above all before it; its bits beyond the moment are drawn by the operating system: 74, or the
+    """Return a new name above the one before; its bits beyond the moment are drawn by the operating system: 74, or the
     distance to the name before, 48, where that is of the same millisecond."""
     number = _NAMES.next()
     drawn = number & ((1 << RANDOM_BITS) - 1)

@@ -1,6 +1,7 @@
 """What the interface promises for every path and every moment, held against the running backend."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +15,8 @@ from apps.backend.tests.contract.one_of_everything import API
 
 OTHER_METHODS = ("HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "X" * 30)
 NO_MOMENTS = (
-    "0",
-    "0.5",
-    "1700000000",
-    "1700000000000",
-    "-1",
-    "1e9",
-    "2026-01-31",
-    "12:00:00Z",
-    "now",
-    "",
-    "2026-13-01T00:00Z",
-)
+    "0", "0.5", "1700000000", "1700000000000", "-1", "1e9", "2026-01-31", "12:00:00Z", "now", "", "2026-13-01T00:00Z",
+)  # fmt: skip
 EXTREMES = (
     "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-23:59",
     "1969-12-31T23:59:59Z", "2026-02-28T24:00:00Z", "2016-12-31T23:59:60Z", "2026-01-31t12:00:00z",
@@ -102,13 +93,16 @@ def test_what_does_not_fit_together_is_told_in_words(place: Place) -> None:
     assert twice["problem"] == "a version is named twice. Name each once."
 
 
-def test_names_of_rows_grow_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = [time.time_ns() + 10**12 + milliseconds * 10**6 for milliseconds in (0, 0, 0, 1, 1, -5000, -5000, 2, 2)]
-    clock = iter(moments * 1)
-    monkeypatch.setattr(identifiers.time, "time_ns", lambda: next(clock))
-    names = [new_id() for _ in moments]
-    assert names == sorted(set(names))
+def test_names_of_rows_grow_and_stay_near_their_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.time_ns() // 1_000_000
+    clock = [began + later for later in (0, 0, 0, 1, 1, -400, -400, 2, 2, -5000, -5000, -4999)]
+    monkeypatch.setattr(identifiers, "_NAMES", identifiers._Growing())
+    monkeypatch.setattr(identifiers, "time", SimpleNamespace(time_ns=iter([now * 1_000_000 for now in clock]).__next__))
+    names = [new_id() for _ in clock]
+    assert len(set(names)) == len(names)
     assert all(is_id(name) and UUID(name).version == 7 for name in names)
-    assert [UUID(name).int >> 80 for name in (names[0], names[3], names[7])] == [
-        moment // 10**6 for moment in (moments[0], moments[3], moments[7])
-    ]
+    assert names[:9] == sorted(names[:9])
+    assert names[9:] == sorted(names[9:])
+    apart = [(UUID(name).int >> 80) - now for name, now in zip(names, clock, strict=True)]
+    assert min(apart) == 0
+    assert max(apart) <= 500

@@ -1,7 +1,11 @@
 """Nobody is told, shown or able to change anything of another organisation's, by any route."""
 
+from typing import Any
+
+import pytest
+
 from apps.backend.identity.caller import ROLES
-from apps.backend.tests.isolation.asking_everything import every_request, own_reads
+from apps.backend.tests.isolation.asking_everything import every_request, operations_of, own_reads
 from apps.backend.tests.isolation.conftest import JOBS, Isolated
 from apps.backend.tests.isolation.what_is_stored import stored
 
@@ -14,6 +18,22 @@ def test_everything_is_there_to_be_taken(isolated: Isolated) -> None:
     empty = [name for name, rows in stored(isolated.whole.product, isolated.owner.organisation.id).items() if not rows]
     assert empty == []
     assert len(isolated.told) > 200
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"parameters": [{"in": "path", "name": "new_thing"}]},
+        {"parameters": [{"in": "query", "name": "of_new_thing"}]},
+        {"parameters": [{"in": "header", "name": "x-new-thing"}]},
+        {"requestBody": {}},
+    ],
+    ids=["path", "query", "header", "body"],
+)
+def test_a_new_route_is_not_forgotten(described: dict[str, Any]) -> None:
+    interface = {"paths": {"/new/{new_thing}": {"post": {"operationId": "make_new_thing", **described}}}}
+    with pytest.raises(AssertionError, match=r"make_new_thing: say in .*what .* is asked with"):
+        operations_of(interface)
 
 
 def test_a_strangers_names_open_nothing_and_are_answered_as_names_of_nothing(isolated: Isolated) -> None:

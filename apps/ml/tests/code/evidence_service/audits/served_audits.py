@@ -27,7 +27,7 @@ from apps.ml.evidence_service.audits.settings import AuditSettings
 from apps.ml.evidence_service.options import Options
 from apps.ml.evidence_service.scopes import scope_of_path
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 CSV = {"Content-Type": "text/csv"}
 PARQUET = {"Content-Type": "application/vnd.apache.parquet"}
 ASKED: dict[str, Any] = {"prediction": "decision", "label": "label", "sensitive": "sex"}
