@@ -41,8 +41,8 @@ reproduce: $(READY) ## Run the whole pipeline and print the results
 	fairmind results
 
 .PHONY: test
-test: $(READY) ## Run every test but the slow ones
-	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile
+test: test-backend $(READY) ## Run every test but the slow ones
+	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder tests apps/ml
 
 $(BACKEND_READY): $(BACKEND_LOCK) pyproject.toml $(BOOTSTRAP_LOCK)
 	@test -x $(BACKEND_VENV)/bin/python || $(PYTHON) -m venv $(BACKEND_VENV)

@@ -70,7 +70,12 @@ def test_own_data_needs_one_yaml_file_and_no_python(fresh: Workspace) -> None:
     (fresh.root / "apps/ml/data/datasets/scholarships.yaml").write_text(declaration, encoding="utf-8")
     environment = {"FAIRMIND_DATA_DIR": str(data)}
     fresh.run("fairmind", "datasets", "check", "scholarships", check=True, **environment)
-    fresh.run("dvc", "exp", "run", "--set-param", "data_processing.dataset=scholarships", check=True, **environment)
+    fresh.edit_parameters(
+        data_processing__dataset="scholarships",
+        model_evaluation__bootstrap_replicates=100,
+        model_evaluation__explanations__lime_samples=200,
+    )
+    fresh.run("dvc", "repro", check=True, **environment)
     performance = fresh.read_json("reports/metrics/performance.json")
     assert performance["roc_auc"]["lower"] > 0.6
     assert fresh.read_json("reports/metrics/fairness.json")["sex"]["groups"]["unknown"]["judged"] is False

@@ -119,6 +119,7 @@ def test_a_real_data_set_runs_through_the_evaluation(dataset: str, rows: int, tm
     assert paths.report.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_adult_as_an_experiment_reaches_the_promised_accuracy(fresh: Workspace) -> None:
     fresh.run("dvc", "exp", "run", "--set-param", "data_processing.dataset=adult")
     performance = fresh.read_json("reports/metrics/performance.json")

@@ -107,7 +107,8 @@ def test_an_unknown_key_in_the_parameters_stops_every_stage(fresh: Workspace) ->
 
 
 def test_an_unreachable_tracking_server_leaves_no_verdict(reproduced: Workspace) -> None:
-    reproduced.edit_parameters(model_training__threshold__value=0.55)
+    gate = {"name": "another", "metric": "performance.accuracy", "at_least": 0.1}
+    reproduced.edit_parameters(model_registration__gates=[gate])
     done = reproduced.run("dvc", "repro", check=False, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode != 0
     assert "127.0.0.1:9" in done.stderr

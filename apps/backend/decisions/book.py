@@ -1,14 +1,15 @@
 """Writing decisions down: those that come at the same time share a transaction, with their entries of the audit log.
 
 While one transaction is being written the next ones gather, and whoever's turn comes first writes all that gathered.
-Nobody waits for company: alone, a decision is written at once. Shared or not, nothing is answered before it is
-committed.
+Transactions begin :data:`PACE_SECONDS` apart at least, so that under load many share one; alone, a decision is written
+at once. Shared or not, nothing is answered before it is committed.
 
 References: D. DeWitt and others, Implementation Techniques for Main Memory Database Systems, SIGMOD 1984
 (group commit).
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,6 +24,7 @@ from apps.backend.problems import ProblemError, unavailable
 from apps.backend.storage.database import Database
 
 MOST_AT_ONCE = 100
+PACE_SECONDS = 0.02
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +46,7 @@ class Book:
         self._database = database
         self._waiting: list[Entry] = []
         self._turn = asyncio.Lock()
+        self._began = -math.inf
 
     async def write(self, entry: Entry) -> None:
         """Return once the entry is committed.
@@ -68,6 +71,7 @@ class Book:
         """Write what gathered, and say of each entry how that ended; it is never waiting any more."""
         taken: list[Entry] = []
         try:
+            await self._keep_pace()
             async with self._database.writing() as connection:
                 taken += self._take()
                 await write_all(connection, taken)
@@ -80,6 +84,12 @@ class Book:
             raise
         else:
             _end(taken)
+
+    async def _keep_pace(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._began + PACE_SECONDS:
+            await asyncio.sleep(self._began + PACE_SECONDS - now)
+        self._began = asyncio.get_running_loop().time()
 
     async def _write_each(self, taken: Sequence[Entry], error: Exception) -> None:
         """Write entries one by one after all together were refused: what is wrong with one is not the others' fault."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,9 @@ import httpx
 
 COMMAND = [sys.executable, "-m", "apps.ml.command_line", "serve", "--json"]
 END_SECONDS = 30
+
+# Started with nohup, tests would hand an ignored SIGHUP on to the servers that they start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass

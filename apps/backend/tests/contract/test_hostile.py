@@ -16,7 +16,7 @@ from apps.backend.tests.bias_tests.scripted_evidence import as_json, group
 from apps.backend.tests.contract.conftest import Place
 from apps.backend.tests.contract.one_of_everything import API
 from apps.backend.tests.decisions.model_server import APPLICATION
-from apps.backend.tests.protection.raw_http import connected
+from tests.raw_http import connected, whole_answer
 
 UPLOAD = f"{API}/bias-v2/upload-dataset"
 JSON = {"content-type": "application/json"}
@@ -33,7 +33,7 @@ def test_two_gigabytes_are_refused_before_any_of_them_is_read(place: Place) -> N
     with connected(place.whole.product.address) as connection:
         began = time.monotonic()
         connection.sendall(head.encode())
-        answer = connection.recv(65536)
+        answer = whole_answer(connection)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"application/problem+json" in answer
     assert time.monotonic() - began < 5

@@ -18,7 +18,7 @@ from apps.backend.tests.contract.conftest import Place, everything
 from apps.backend.tests.contract.one_of_everything import API
 from apps.backend.tests.contract.surroundings import Whole, running_whole
 from apps.backend.tests.decisions.model_server import APPLICATION
-from apps.backend.tests.protection.raw_http import asked, connected, read_all
+from tests.raw_http import asked, connected, read_all
 
 SHORT = 0.5
 CONNECTIONS, MOST_CONNECTIONS = 1000, 200

@@ -15,7 +15,7 @@ from apps.backend.tests.contract.one_of_everything import API, TABLE
 from apps.backend.tests.decisions.model_server import APPLICATION
 from apps.backend.tests.models.scripted_registry import PREFIX
 from apps.backend.tests.people.members import PASSWORD, rows
-from apps.backend.tests.protection.raw_http import asked
+from tests.raw_http import asked
 
 SQL = (
     "'; DROP TABLE users; --",

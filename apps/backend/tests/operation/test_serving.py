@@ -17,6 +17,7 @@ from apps.backend.operation.serving import is_loopback, listen
 from apps.backend.settings import SettingError
 from apps.backend.tests.operation.running_command import Run, runner, serving
 from apps.backend.tests.product import running_backend, small_settings
+from tests.raw_http import whole_answer
 
 HALF = b"POST /api/v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{"
 
@@ -88,7 +89,7 @@ def test_what_does_not_end_in_its_time_is_told_so(tmp_path: Path, monkeypatch: p
         connection.sendall(HALF)
         time.sleep(0.3)
     with connection:
-        answer = connection.recv(65536) + connection.recv(65536)
+        answer = whole_answer(connection)
     assert answer.startswith(b"HTTP/1.1 503")
     assert b'"code":"ending"' in answer
 

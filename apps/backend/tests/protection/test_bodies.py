@@ -10,8 +10,8 @@ import pytest
 from apps.backend.protection import bodies
 from apps.backend.protection.bodies import FORM_BYTES, MOST_JSON_BYTES, BodyBounds
 from apps.backend.tests.product import Product, running_backend, small_settings
-from apps.backend.tests.protection.raw_http import asked, connected, read_all
 from apps.backend.tests.protection.routes_for_tests import Latch, add_to
+from tests.raw_http import asked, connected, read_all
 
 UPLOAD_BYTES = 3 << 20
 SHORT = 0.5

@@ -9,8 +9,8 @@ import pytest
 
 from apps.backend.protection.http_connections import MOST_HEAD_BYTES, BoundedH11Protocol
 from apps.backend.tests.product import Product, running_backend, small_settings
-from apps.backend.tests.protection.raw_http import asked, connected, read_all, seconds_until_closed
 from apps.backend.tests.protection.routes_for_tests import Latch, add_to
+from tests.raw_http import asked, connected, read_all, seconds_until_closed
 
 SHORT = 0.4
 

@@ -1,6 +1,5 @@
 """The client for asyncio: the surface of `ModelClient`, every call to be awaited."""
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 from types import TracebackType
@@ -10,16 +9,14 @@ import httpx
 
 from apps.ml.deployment.client import calls
 from apps.ml.deployment.client.answers import Predictions, Readiness, ServedVersion
+from apps.ml.deployment.client.async_connections import AsyncConnections
 from apps.ml.deployment.client.bodies import Row
-from apps.ml.deployment.client.bounded_transport import CONNECTIONS, IDLE_CONNECTIONS, IDLE_SECONDS, lost
+from apps.ml.deployment.client.bounded_transport import lost
 from apps.ml.deployment.client.outcomes import Outcome
 from apps.ml.deployment.client.settings import Clock, Retries, Timeouts
 from apps.ml.deployment.client.tries import End, Reply, Tries, TryLimits
 
 T = TypeVar("T")
-LIMITS = httpx.Limits(
-    max_connections=CONNECTIONS, max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS
-)
 
 
 class AsyncModelClient:
@@ -35,13 +32,7 @@ class AsyncModelClient:
         clock: Clock = Clock(),  # noqa: B008 (frozen)
     ) -> None:
         self._timeout, self._retries, self._clock = timeout, retries, clock
-        self._http = httpx.AsyncClient(
-            base_url=calls.checked_address(address),
-            headers=calls.headers_of_client(key),
-            limits=LIMITS,
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-        )
+        self._connections = AsyncConnections(calls.checked_address(address), calls.headers_of_client(key))
 
     async def predict(
         self,
@@ -102,7 +93,7 @@ class AsyncModelClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,13 +114,8 @@ class AsyncModelClient:
             await self._clock.sleep_async(pause)
 
     async def _try(self, call: calls.Call[T], headers: dict[str, str], limits: TryLimits) -> End:
-        left = limits.answered - limits.began
-        timeout = httpx.Timeout(left, connect=limits.connected - limits.began)
         try:
-            async with asyncio.timeout(left):
-                answer = await self._http.request(
-                    call.method, call.path, content=call.content, headers=headers, timeout=timeout
-                )
+            answer = await self._connections.ask(call.method, call.path, headers, call.content, limits)
         except (httpx.RequestError, TimeoutError) as error:
             return lost(error)
         return Reply(answer.status_code, answer.headers, answer.content)

@@ -64,7 +64,7 @@ class BoundedTransport(httpx.BaseTransport):
             content=request.read(),
             extensions=request.extensions,
         )
-        with _httpx_errors():
+        with httpx_errors():
             answered = self._pool.handle_request(asked)
             try:
                 content = answered.read()
@@ -78,7 +78,8 @@ class BoundedTransport(httpx.BaseTransport):
 
 
 @contextmanager
-def _httpx_errors() -> Iterator[None]:
+def httpx_errors() -> Iterator[None]:
+    """Raise what httpcore raises as the errors of httpx."""
     try:
         yield
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

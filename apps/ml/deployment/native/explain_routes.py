@@ -17,6 +17,7 @@ from apps.ml.deployment.explaining.explained import explained, explained_rows, r
 from apps.ml.deployment.explaining.preparation import explainer_of, is_prepared
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.native.explained_schemas import ExplanationAnswer
+from apps.ml.deployment.native.plain_request import plain_request
 from apps.ml.deployment.native.prediction import ThoroughAnswers, requested
 from apps.ml.deployment.native.prepared import PreparedVersions
 from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
@@ -91,10 +92,10 @@ class ExplainedAnswers:
 
     def _plain(self, body: bytes, caller: Caller, is_inline: bool = False) -> bytes | None:
         """Answer a body that holds nothing but rows that fit; None for every other."""
-        chosen = self._desk.choose(Asked(caller, ROUTE))
-        request = self._prepared.of(chosen.model).decoder.decode(body)
-        if request is None or request.subject is not None:
+        found = plain_request(self._desk, self._prepared, body, caller, ROUTE)
+        if found is None:
             return None
+        chosen, request = found
         if is_inline and not _is_quick(chosen.model, len(request.rows)):
             return None
         require_explainable(chosen.model, len(request.rows), Wanted())

@@ -10,11 +10,11 @@ from starlette.types import Receive
 
 from apps.ml.deployment.answering.desk import Desk
 from apps.ml.deployment.native.plain_answer import AnswerWriter
+from apps.ml.deployment.native.plain_request import plain_request
 from apps.ml.deployment.native.prediction import ROUTE, ThoroughAnswers, require_few
 from apps.ml.deployment.native.prepared import PreparedVersions
-from apps.ml.deployment.native.request_schema import LONGEST_SUBJECT
 from apps.ml.deployment.native.table_answers import TableAnswers
-from apps.ml.deployment.requests.caller import Asked, Caller
+from apps.ml.deployment.requests.caller import Caller
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.requests.refusals import RefusalError
 from apps.ml.deployment.requests.request_body import Headers, is_json, not_json, receive_body, require_plain
@@ -89,18 +89,11 @@ class PredictRoute:
 
     def plain(self, body: bytes, caller: Caller) -> bytes | None:
         """Return the answer where the body is the plain case, None where only the thorough way can tell."""
-        first = self._desk.choose(Asked(caller, ROUTE))
-        prepared = self._prepared.of(first.model)
-        request = prepared.decoder.decode(body)
-        if request is None or len(request.subject or "") > LONGEST_SUBJECT:
+        found = plain_request(self._desk, self._prepared, body, caller, ROUTE)
+        if found is None:
             return None
-        chosen = first
-        if request.subject is not None:
-            chosen = self._desk.choose(Asked(caller, ROUTE, subject=request.subject))
-            if chosen.model is not first.model:
-                prepared = self._prepared.of(chosen.model)
-                request = prepared.decoder.decode(body)
-        return None if request is None else self._scored(chosen, request.rows, body, prepared.writer)
+        chosen, request = found
+        return self._scored(chosen, request.rows, body, self._prepared.of(chosen.model).writer)
 
     def _scored(self, chosen: Chosen, rows: list[tuple[Value, ...]], body: bytes, writer: AnswerWriter) -> bytes:
         if len(rows) == 1:

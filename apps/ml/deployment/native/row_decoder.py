@@ -13,14 +13,17 @@ from apps.ml.data.processed import ColumnSchema
 from apps.ml.deployment.scorers.scorer import Value
 
 QUOTES_OF_INSTANCES = 2
-QUOTES_OF_SUBJECT = 4
+QUOTES_OF_NAME = 4
+"""Of `model` or `subject`, where a request has it: its key's and its value's."""
+
 TRUTH_VALUES = frozenset((0, 1, None))
 
 
 class PlainRequest(msgspec.Struct, frozen=True):
-    """What a plain request holds: rows of values in the order of the columns, and the subject."""
+    """What a plain request holds: rows of values in the order of the columns, and the names beside them."""
 
     rows: list[tuple[Value, ...]]
+    model: str | None
     subject: str | None
 
 
@@ -44,15 +47,16 @@ class RowDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         rows = [msgspec.structs.astuple(instance) for instance in request.instances]
+        names = (request.model is not None) + (request.subject is not None)
         if len(rows) == 1:
-            fits = self._one_fits(rows[0]) and self._each_key_once_of_one(body, rows[0], request.subject)
-            return PlainRequest(rows, request.subject) if fits else None
+            fits = self._one_fits(rows[0]) and self._each_key_once_of_one(body, rows[0], names)
+            return PlainRequest(rows, request.model, request.subject) if fits else None
         if not rows:
             return None
         columns = list(zip(*rows, strict=True))
-        if not self._fit(columns) or not self._each_key_once(body, columns, request.subject):
+        if not self._fit(columns) or not self._each_key_once(body, columns, names):
             return None
-        return PlainRequest(rows, request.subject)
+        return PlainRequest(rows, request.model, request.subject)
 
     def _one_fits(self, row: tuple[Any, ...]) -> bool:
         """As :meth:`_fit`, of a single row, for which columns are a detour."""
@@ -62,13 +66,13 @@ class RowDecoder:
                 return False
         return all(row[position] in TRUTH_VALUES for position in self._truth)
 
-    def _each_key_once_of_one(self, body: bytes, row: tuple[Any, ...], subject: str | None) -> bool:
+    def _each_key_once_of_one(self, body: bytes, row: tuple[Any, ...], names: int) -> bool:
         """As :meth:`_each_key_once`, of a single row."""
         expected = QUOTES_OF_INSTANCES + self._quotes_of_row
         for position in self._texts:
             if row[position] is not None:
                 expected += 2
-        return body.count(b'"') == expected + (QUOTES_OF_SUBJECT if subject is not None else 0)
+        return body.count(b'"') == expected + names * QUOTES_OF_NAME
 
     def _fit(self, columns: Sequence[Sequence[Any]]) -> bool:
         """Tell whether whole numbers are whole and truth values 0 or 1; all else was decoded by type."""
@@ -80,7 +84,7 @@ class RowDecoder:
                 return False
         return all(TRUTH_VALUES.issuperset(columns[position]) for position in self._truth)
 
-    def _each_key_once(self, body: bytes, columns: Sequence[Sequence[Any]], subject: str | None) -> bool:
+    def _each_key_once(self, body: bytes, columns: Sequence[Sequence[Any]], names: int) -> bool:
         """Tell whether no object holds a key twice, which the decoder does not see.
 
         Without escapes every key and every text has exactly two quotation marks, and all keys are known: a key more
@@ -89,14 +93,15 @@ class RowDecoder:
         rows = len(columns[0])
         texts = sum(rows - columns[position].count(None) for position in self._texts)
         expected = QUOTES_OF_INSTANCES + rows * self._quotes_of_row + 2 * texts
-        return body.count(b'"') == expected + (QUOTES_OF_SUBJECT if subject is not None else 0)
+        return body.count(b'"') == expected + names * QUOTES_OF_NAME
 
 
 def _envelope(columns: Sequence[ColumnSchema]) -> Any:
     fields = [(f"column_{number}", _type(column)) for number, column in enumerate(columns)]
     names = {f"column_{number}": column.name for number, column in enumerate(columns)}
     instance = msgspec.defstruct("Instance", fields, rename=names, forbid_unknown_fields=True, gc=False)
-    parts: list[Any] = [("instances", list[instance]), ("subject", str | None, None)]  # type: ignore[valid-type]
+    rows = list[instance]  # type: ignore[valid-type]
+    parts: list[Any] = [("instances", rows), ("model", str | None, None), ("subject", str | None, None)]
     return msgspec.defstruct("PlainRequest", parts, forbid_unknown_fields=True)
 
 

@@ -96,6 +96,7 @@ def test_odd_writing_of_a_value_is_not_taken_otherwise(column: str, text: str) -
         '{"instances": [{"age": 1, "monthly-income": 1, "purpose": "car", "purpose": "car", "homeowner": true}]}',
         '{"instances": [%s], "subject": "a", "subject": "b"}',
         '{"instances": [%s], "subject": "a", "subject": null}',
+        '{"instances": [%s], "model": "a", "subject": "b", "model": "c"}',
     ],
 )
 def test_a_key_twice_is_left_to_the_thorough_way(body: str) -> None:
@@ -125,10 +126,10 @@ def test_the_plain_case_is_taken_and_others_are_left(changed: dict[str, Any], ta
     assert (DECODER.decode(body) is not None) is taken
 
 
-def test_columns_may_come_in_any_order_and_the_subject_beside_them() -> None:
+def test_columns_may_come_in_any_order_and_the_names_beside_them() -> None:
     turned = dict(reversed(GOOD.items()))
-    request = DECODER.decode(json.dumps({"subject": "case 7", "instances": [turned]}).encode())
+    request = DECODER.decode(json.dumps({"subject": "case 7", "instances": [turned], "model": "loans"}).encode())
 
     assert request is not None
-    assert request.subject == "case 7"
+    assert (request.model, request.subject) == ("loans", "case 7")
     assert request.rows == [(41.0, 2850.5, "car", True)]

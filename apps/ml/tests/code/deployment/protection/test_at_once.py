@@ -130,6 +130,11 @@ def without_names(answer: httpx.Response) -> Any:
     return content
 
 
+def scores_of(content: Any) -> list[float]:
+    """Take the scores out of an answer: rows and frames are scored with another order of additions."""
+    return [prediction.pop("score") for prediction in content["predictions"]]
+
+
 def chunked(served: Served, path: str, content: bytes) -> bytes:
     """A request whose body comes in chunks, which goes the thorough way to the application."""
     return served.head(path, "Transfer-Encoding: chunked") + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
@@ -137,20 +142,37 @@ def chunked(served: Served, path: str, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("count", [1, 3])
-def test_both_ways_give_the_same_answer_and_write_it_down(served: Served, rows: Rows, path: str, count: int) -> None:
-    content = body(rows[:count])
+@pytest.mark.parametrize("names", [(), ("model",), ("subject",), ("subject", "model")])
+def test_both_ways_give_the_same_answer_and_write_it_down(
+    served: Served, rows: Rows, path: str, count: int, names: tuple[str, ...]
+) -> None:
+    model = served.application.shelf.slots[0].served().name
+    beside = {name: {"model": model, "subject": "case 7"}[name] for name in names}
     at_once, thorough = (
-        exchanged(served, served.whole(path, content)),
-        exchanged(served, chunked(served, path, content)),
+        exchanged(served, served.whole(path, body(rows[:count], **beside))),
+        # The decoder of the plain case knows no `version`.
+        exchanged(served, chunked(served, path, body(rows[:count], **beside, version=None))),
     )
     assert [at_once[0].status_code, thorough[0].status_code] == [200, 200]
-    assert without_names(at_once[0]) == without_names(thorough[0])
-    names = [{*answer[0].headers} - CHANGING for answer in (at_once, thorough)]
-    assert names[0] == names[1]
-    for name in names[0] - {"content-length"}:
+    told, told_thoroughly = without_names(at_once[0]), without_names(thorough[0])
+    assert scores_of(told) == pytest.approx(scores_of(told_thoroughly), rel=1e-12)
+    assert told == told_thoroughly
+    headers = [{*answer[0].headers} - CHANGING for answer in (at_once, thorough)]
+    assert headers[0] == headers[1]
+    for name in headers[0] - {"content-length"}:
         assert at_once[0].headers.get_list(name) == thorough[0].headers.get_list(name)
     assert len(served.log.answers) == 2
+    assert len({entry.subject for entry in served.log.answers}) == 1
     assert served.counted()["POST", path, 200] == 2
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_model_that_is_not_served_is_404_both_ways(served: Served, rows: Rows, path: str) -> None:
+    at_once = exchanged(served, served.whole(path, body(rows[:1], model="another")))[0]
+    thorough = exchanged(served, chunked(served, path, body(rows[:1], model="another", version=None)))[0]
+    assert [at_once.status_code, thorough.status_code] == [404, 404]
+    assert at_once.json() == thorough.json()
+    assert served.log.answers == []
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.tests.protected_server import serving
+from tests.raw_http import whole_answer
 
 HEAD = b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n"
 SECONDS = 0.3
@@ -62,17 +63,17 @@ def test_a_request_in_one_piece_or_in_many_is_answered(client: httpx.Client) -> 
     with connected(client) as connection:
         for _ in range(2):
             connection.sendall(HEAD + b"\r\nbody")
-            assert connection.recv(1000).endswith(b"4")
+            assert whole_answer(connection).endswith(b"4")
         for byte in HEAD + b"\r\nbody":
             connection.sendall(bytes([byte]))
-        assert connection.recv(1000).endswith(b"4")
+        assert whole_answer(connection).endswith(b"4")
 
 
 def test_an_idle_connection_between_requests_is_kept(client: httpx.Client) -> None:
     with connected(client) as connection:
         for _ in range(2):
             connection.sendall(HEAD + b"\r\nbody")
-            assert connection.recv(1000).endswith(b"4")
+            assert whole_answer(connection).endswith(b"4")
             time.sleep(1.5 * SECONDS)
 
 
@@ -104,7 +105,7 @@ def test_a_head_just_below_the_bound_is_read_whatever_body_follows(client: httpx
     head = HEAD.replace(b"content-length: 4", b"content-length: 5000") + b"x: %s\r\n" % (b"y" * 1850)
     with connected(client) as connection:
         connection.sendall(head + b"\r\n" + b"b" * 5000)
-        assert connection.recv(1000).endswith(b"5000")
+        assert whole_answer(connection).endswith(b"5000")
 
 
 def test_a_head_that_does_not_arrive_in_time_is_408(client: httpx.Client) -> None:
@@ -118,7 +119,7 @@ def test_a_head_that_does_not_arrive_in_time_is_408(client: httpx.Client) -> Non
 def test_a_head_that_dribbles_on_a_kept_connection_is_cut_off(client: httpx.Client) -> None:
     with connected(client) as connection:
         connection.sendall(HEAD + b"\r\nbody")
-        assert connection.recv(1000).endswith(b"4")
+        assert whole_answer(connection).endswith(b"4")
         connection.sendall(HEAD + b"x: ")
         start = time.monotonic()
         with pytest.raises(OSError, match=r"Broken pipe|reset"):  # noqa: PT012
@@ -143,12 +144,12 @@ def test_the_rest_of_a_refused_body_is_not_waited_for_long(client: httpx.Client)
 def test_a_refused_body_that_does_arrive_leaves_the_connection_usable(client: httpx.Client) -> None:
     with connected(client) as connection:
         connection.sendall(b"POST /refuse HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\nbody")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+        assert whole_answer(connection).startswith(b"HTTP/1.1 401 ")
         connection.sendall(b"body" + HEAD + b"\r\nbody")
-        assert connection.recv(1000).endswith(b"4")
+        assert whole_answer(connection).endswith(b"4")
         time.sleep(1.5 * SECONDS)
         connection.sendall(HEAD + b"\r\nbody")
-        assert connection.recv(1000).endswith(b"4")
+        assert whole_answer(connection).endswith(b"4")
 
 
 def test_what_is_no_http_is_400(client: httpx.Client) -> None:

@@ -26,6 +26,7 @@ from apps.ml.tests.code.deployment.server_faults.processes import (
 from apps.ml.tests.code.deployment.server_faults.slow import half_of, waiting
 from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right
 from apps.ml.tests.served_process import END_SECONDS, served_process
+from tests.raw_http import whole_answer
 
 SOME = 200
 UNWRITTEN_SECONDS = 0.3
@@ -103,6 +104,6 @@ def test_bodies_that_are_still_on_their_way_when_the_server_ends_are_refused_in_
     with hasty_server(application) as (address, server), waiting(address, 3, half_of(rows)) as halves:
         wait_until(lambda: application.options.door.in_flight == 3)
         server.should_exit = True
-        answers = [connection.recv(2000) for connection in halves]
+        answers = [whole_answer(connection) for connection in halves]
     assert {answer[:12] for answer in answers} == {b"HTTP/1.1 503"}
     assert all(b'"code":"draining"' in answer for answer in answers)

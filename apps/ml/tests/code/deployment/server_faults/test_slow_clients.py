@@ -18,6 +18,7 @@ from apps.ml.tests.code.deployment.server_faults.processes import wait_until
 from apps.ml.tests.code.deployment.server_faults.slow import FIRST_BYTES, half_of, hang_up, request, waiting
 from apps.ml.tests.code.deployment.server_faults.stored import assert_all_logged, assert_right, calls_so_far, metric
 from apps.ml.tests.served_process import ServedProcess, served_process
+from tests.raw_http import whole_answer
 
 IN_FLIGHT = 60
 IDLE = 200
@@ -94,7 +95,7 @@ def test_a_body_that_does_not_arrive_in_time_is_408_and_the_others_are_answered_
         with waiting(str(client.base_url), HALVES, half_of(rows[:1])) as halves:
             assert client.post(PATH, json={"instances": rows[:1]}).status_code == 200
             assert select.select(halves, [], [], 0)[0] == [], "nobody was cut off yet"
-            answers = [connection.recv(2000) for connection in halves]
+            answers = [whole_answer(connection) for connection in halves]
         assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
         assert all(b'"code":"slow_body"' in answer for answer in answers)
         assert client.post(PATH, json={"instances": rows[:1]}).status_code == 200
