@@ -1,6 +1,6 @@
 """HTTP connections whose plain requests are answered where they were read."""
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +15,10 @@ from apps.ml.deployment.server.at_once import Answer, AtOnce
 LONGEST_BODY = 64_000
 """Bytes; longer bodies are scored in threads, so that they do not delay the others."""
 
+HELD_SECONDS = 0.05
+"""Clients that write head and body one after the other send the body well within this time. Longer nobody is waited
+for here: bodies that come slowly are the application's, which counts and bounds them."""
+
 NOT_PLAIN = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"))
 """Headers that change how a request is read or how its connection goes on; `Connection: keep-alive` changes nothing."""
 
@@ -22,8 +26,8 @@ NOT_PLAIN = frozenset((b"connection", b"content-encoding", b"expect", b"transfer
 class AtOnceProtocol(BoundedHttpProtocol):
     """Holds a plain request back until it is whole and asks `at_once`; to all else it is the protocol it is made of.
 
-    Held back is only what one read of the socket holds as a whole, and only the first request of it, so that nobody
-    occupies the loop by sending many requests together.
+    Of what one read of the socket brings, only the first request is held back, so that nobody occupies the loop by
+    sending many requests together; the rest of its body is waited for :data:`HELD_SECONDS` at most.
     """
 
     def __init__(
@@ -38,15 +42,27 @@ class AtOnceProtocol(BoundedHttpProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._at_once = at_once
         self._held: list[bytes] | None = None
+        self._holding: TimerHandle | None = None
         self._is_plain = False
         self._is_first = False
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived; a request that is not whole by then is held back no longer."""
-        self._is_first = True
+        """Parse what arrived."""
+        self._is_first = self._held is None
         super().data_received(data)
+        if self._held is not None and self._holding is None:
+            self._holding = self.loop.call_later(HELD_SECONDS, self._go_on)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a request that never became whole."""
+        self._released()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Hand a request that has begun to the application before the server ends, which then waits for it."""
         if self._held is not None:
             self._go_on()
+        super().shutdown()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -75,23 +91,22 @@ class AtOnceProtocol(BoundedHttpProtocol):
         """A part of a body is there."""
         if self._held is None:
             super().on_body(body)
-        else:
-            self._held.append(body)
+            return
+        self._held.append(body)
+        if sum(map(len, self._held)) > LONGEST_BODY:
+            self._go_on()
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         held = self._held
         if held is not None:
             body = held[0] if len(held) == 1 else b"".join(held)
-            if len(body) <= LONGEST_BODY:
-                found = self._at_once.answer(self.url, dict(self.headers), body, self.client and self.client[0])
-                if isinstance(found, Answer):
-                    self._held = None
-                    self._write(found)
-                    return
-                self._go_on(found)
-            else:
-                self._go_on()
+            found = self._at_once.answer(self.url, dict(self.headers), body, self.client and self.client[0])
+            if isinstance(found, Answer):
+                self._released()
+                self._write(found)
+                return
+            self._go_on(found)
         super().on_message_complete()
 
     def _is_next(self) -> bool:
@@ -105,13 +120,21 @@ class AtOnceProtocol(BoundedHttpProtocol):
 
     def _go_on(self, caller: Caller | None = None) -> None:
         """Hand the request that was held back to the application, with whom the door has let in."""
-        held = self._held
-        self._held = None
+        held = self._released()
         if caller is not None:
             self.scope["state"][ADMITTED] = caller
         HttpToolsProtocol.on_headers_complete(self)  # its head was taken when it was whole
-        for piece in held or ():
+        for piece in held:
             super().on_body(piece)
+
+    def _released(self) -> list[bytes]:
+        """Hold nothing back any more, and return the pieces of the body that were there."""
+        held = self._held or []
+        self._held = None
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
+        return held
 
     def _write(self, answer: Answer) -> None:
         first = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]

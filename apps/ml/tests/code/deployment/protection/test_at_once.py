@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,17 +14,20 @@ import httpx
 import pytest
 
 from apps.ml.deployment.answering.desk import Desk
+from apps.ml.deployment.native.explain_routes import ExplainedAnswers
 from apps.ml.deployment.observation.meter import RequestKey
 from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_store import Wanted, create_key
 from apps.ml.deployment.server.application import Application
+from apps.ml.deployment.server.at_once_http import HELD_SECONDS, LONGEST_BODY
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.prediction_log.database import open_database, writing
 from apps.ml.prediction_log.schema import upgrade
 from apps.ml.tests.kept_entries import KeptEntries
 from apps.ml.tests.protected_server import Clock, ring_of, serving, until
+from tests.raw_http import connected, whole_answer
 
 Rows = list[dict[str, Any]]
 PATHS = ("/v1/predict", "/v1/explain")
@@ -224,6 +228,37 @@ def test_a_request_in_pieces_on_a_kept_connection_is_answered(served: Served, ro
     pieces = [content[start : start + 40] for start in range(0, len(content), 40)]
     answers = exchanged(served, content, *pieces, content, answers=3)
     assert [answer.status_code for answer in answers] == [200, 200, 200]
+
+
+def test_a_body_behind_its_head_is_answered_where_it_is_read_unless_it_is_late(
+    served: Served, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many clients write both one after the other. A late one is the application's, which is told apart here."""
+    served_by = Counter[str]()
+    thorough = ExplainedAnswers.answer
+
+    def noted(*given: Any) -> bytes:
+        served_by["application"] += 1
+        return thorough(*given)
+
+    monkeypatch.setattr(ExplainedAnswers, "answer", noted)
+    content = body(rows[:1])
+    head = served.whole(PATHS[1], content).removesuffix(content)
+    with connected(str(served.client.base_url)) as connection:
+        for pause, by in ((0.0, 0), (0.0, 0), (6 * HELD_SECONDS, 1), (0.0, 1)):
+            connection.sendall(head + content[:10])
+            time.sleep(pause)
+            connection.sendall(content[10:])
+            assert whole_answer(connection).startswith(b"HTTP/1.1 200")
+            assert served_by["application"] == by
+
+
+def test_a_long_body_in_pieces_goes_to_the_application(served: Served, rows: Rows) -> None:
+    content = body(rows[:3] * 500)
+    assert len(content) > LONGEST_BODY
+    whole = served.whole(PATHS[0], content)
+    pieces = [whole[start : start + 9000] for start in range(0, len(whole), 9000)]
+    assert [answer.status_code for answer in exchanged(served, *pieces, whole, answers=2)] == [200, 200]
 
 
 @pytest.mark.parametrize("line", ["Connection: close", "Expect: 100-continue"])
