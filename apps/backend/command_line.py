@@ -11,6 +11,7 @@ from http import HTTPStatus
 import typer
 
 from apps.backend.application import create_application
+from apps.backend.decisions import commands as decisions
 from apps.backend.operation import commands as operation
 from apps.backend.people import commands as people
 from apps.backend.people.commands.running import CommandError
@@ -25,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
 )
 people.register(app)
+decisions.register(app)
 operation.register(app, create_application)
 
 

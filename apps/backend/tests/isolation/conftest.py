@@ -84,9 +84,9 @@ def _shown(answer: httpx.Response, strange: Names, own: Everything) -> str:
     return masked(f"{headers}\n{answer.text}", strange, own)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isolated]:
-    """The organisations. Tests that do more in one of them than in its twin stand in the last module."""
+    """The organisations. Tests that do more in one of them than in its twin stand in a module of their own."""
     with running_isolated(tmp_path_factory.mktemp("isolation")) as found:
         yield found
 
