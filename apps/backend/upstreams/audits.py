@@ -31,8 +31,8 @@ from apps.backend.upstreams.evidence_service import (
     EvidenceService,
     EvidenceServiceError,
     away,
+    bounded,
     broken,
-    require_plain,
 )
 from apps.backend.upstreams.strict_json import strict_json
 
@@ -247,9 +247,9 @@ class Audits:
         response = await self._evidence.http.send(request, stream=True)
         try:
             if response.status_code == HTTPStatus.OK:
-                return await _bounded(response, most_bytes)
+                return await bounded(response, most_bytes)
             if response.status_code in REFUSALS:
-                raise _refusal(response, await _bounded(response, REFUSAL_BYTES), names)
+                raise _refusal(response, await bounded(response, REFUSAL_BYTES), names)
             _raise_other(response)
         finally:
             await response.aclose()
@@ -258,16 +258,6 @@ class Audits:
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
     while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
         yield piece
-
-
-async def _bounded(response: httpx.Response, most_bytes: int) -> bytes:
-    require_plain(response, most_bytes)
-    content = bytearray()
-    async for piece in response.aiter_raw():
-        content += piece
-        if len(content) > most_bytes:
-            raise broken("an answer that is too long")
-    return bytes(content)
 
 
 async def _read(model: type[Answer], content: bytes) -> Answer:

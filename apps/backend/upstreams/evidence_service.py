@@ -200,7 +200,7 @@ class EvidenceService:
         response = await self._opened(request, deadline)
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                content = await _bounded(response, most_bytes)
+                content = await bounded(response, most_bytes)
         except (httpx.TransportError, TimeoutError) as error:
             raise away(was_sent=True) from error
         finally:
@@ -281,7 +281,14 @@ def _retry_after(response: httpx.Response) -> float | None:
     return float(text) if SECONDS.fullmatch(text) else None
 
 
-async def _bounded(response: httpx.Response, most_bytes: int) -> bytes:
+async def bounded(response: httpx.Response, most_bytes: int) -> bytes:
+    """Return the body of an answer that is plain and no longer than `most_bytes`.
+
+    Raises
+    ------
+    EvidenceServiceError
+        It is not.
+    """
     require_plain(response, most_bytes)
     content = bytearray()
     async for piece in response.aiter_raw():
