@@ -95,11 +95,11 @@ class ExplainedAnswers:
         found = plain_request(self._desk, self._prepared, body, caller, ROUTE)
         if found is None:
             return None
-        chosen, request = found
-        if is_inline and not _is_quick(chosen.model, len(request.rows)):
+        chosen, _, rows = found
+        if is_inline and not _is_quick(chosen.model, len(rows)):
             return None
-        require_explainable(chosen.model, len(request.rows), Wanted())
-        return self._of_rows(chosen, request.rows, body, Wanted())
+        require_explainable(chosen.model, len(rows), Wanted())
+        return self._of_rows(chosen, rows, body, Wanted())
 
     def _whatever(self, body: bytes, caller: Caller) -> bytes:
         request = requested(parse_json(body), ExplanationRequest, FORM)

@@ -92,8 +92,8 @@ class PredictRoute:
         found = plain_request(self._desk, self._prepared, body, caller, ROUTE)
         if found is None:
             return None
-        chosen, request = found
-        return self._scored(chosen, request.rows, body, self._prepared.of(chosen.model).writer)
+        chosen, prepared, rows = found
+        return self._scored(chosen, rows, body, prepared.writer)
 
     def _scored(self, chosen: Chosen, rows: list[tuple[Value, ...]], body: bytes, writer: AnswerWriter) -> bytes:
         if len(rows) == 1:

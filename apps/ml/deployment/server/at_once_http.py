@@ -42,6 +42,7 @@ class AtOnceProtocol(BoundedHttpProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._at_once = at_once
         self._held: list[bytes] | None = None
+        self._held_bytes = 0
         self._holding: TimerHandle | None = None
         self._is_plain = False
         self._is_first = False
@@ -86,6 +87,7 @@ class AtOnceProtocol(BoundedHttpProtocol):
             return
         self.require_bounded_head()
         self._held = []
+        self._held_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """A part of a body is there."""
@@ -93,7 +95,8 @@ class AtOnceProtocol(BoundedHttpProtocol):
             super().on_body(body)
             return
         self._held.append(body)
-        if sum(map(len, self._held)) > LONGEST_BODY:
+        self._held_bytes += len(body)
+        if self._held_bytes > LONGEST_BODY:
             self._go_on()
 
     def on_message_complete(self) -> None:
@@ -103,7 +106,9 @@ class AtOnceProtocol(BoundedHttpProtocol):
             body = held[0] if len(held) == 1 else b"".join(held)
             found = self._at_once.answer(self.url, dict(self.headers), body, self.client and self.client[0])
             if isinstance(found, Answer):
-                self._released()
+                self._held = None
+                if self._holding is not None:
+                    self._released()
                 self._write(found)
                 return
             self._go_on(found)
