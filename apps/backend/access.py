@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from apps.backend.identity.caller import Caller, Role
 from apps.backend.parts import parts_of
 from apps.backend.problems import ProblemError
+from apps.backend.protection.single_parameters import require_single
 
 _bearer = HTTPBearer(auto_error=False, description="A session's token or a service key.")
 Shown = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
@@ -25,6 +26,7 @@ def require(role: Role) -> Callable[..., Awaitable[Caller]]:
         if not found.may(role):
             detail = f"This needs the role {role}; yours is {found.role}. Ask an admin of your organisation."
             raise ProblemError(HTTPStatus.FORBIDDEN, "role_missing", detail)
+        require_single(request)
         return found
 
     return caller

@@ -57,5 +57,6 @@ def test_many_requests_are_answered_as_documented(
     phases = ("--phases", "examples,coverage,fuzzing,stateful")
     run = asked(running.product.address, has, tmp_path, *phases, *MANY, *ENDS_ITSELF)
     require_conforming(run, running, 5000, left_out=2)
-    again = asked(running.product.address, has, tmp_path, *ALL_PHASES, *MANY, secrets=in_turn(has))
+    # Not by coverage: it leaves the key out on purpose, which whoever asks in turn puts in again.
+    again = asked(running.product.address, has, tmp_path, "--phases", "fuzzing", *MANY, secrets=in_turn(has))
     require_conforming(again, running, 5000)

@@ -70,6 +70,28 @@ def test_any_moment_can_be_asked_for(either: Place) -> None:
             assert answer.status_code in (200, 422), (path, name, text, answer.text)
 
 
+def test_a_parameter_that_stands_for_one_value_is_taken_once(place: Place, interface: dict[str, Any]) -> None:
+    singles, lists = 0, 0
+    for template, operations in interface["paths"].items():
+        path = template.format(**{name: names[0] for name, names in place.has.names.items()})
+        for parameter in operations.get("get", {}).get("parameters", []):
+            if parameter["in"] != "query":
+                continue
+            name = parameter["name"]
+            answer = place.has.clients["admin"].get(path, params={name: ["a", "b"]})
+            found = [error["location"] for error in answer.json().get("errors", []) if "once" in error["problem"]]
+            if "'array'" in str(parameter["schema"]):
+                lists += 1
+                assert found == [], (path, name)
+            else:
+                singles += 1
+                assert (answer.status_code, found) == (422, [f"query.{name}"]), (path, name, answer.text)
+    assert singles > 30
+    assert lists > 0
+    stranger = httpx.get(f"{place.whole.product.address}{API}/decisions", params={"limit": [1, 2]})
+    assert stranger.status_code == 401
+
+
 @pytest.mark.parametrize("moment", [0, 1700000000, 1.5, "1700000000", True, [], {}, "2026-01-31"])
 def test_a_body_takes_no_number_for_a_moment(place: Place, moment: Any) -> None:
     decision, key = place.has.names["decision"][0], place.has.names["key_id"][0]
