@@ -1,7 +1,9 @@
 """What routes are made over."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import HTTPConnection
 
 from apps.backend.background import Background
@@ -14,10 +16,13 @@ from apps.backend.storage.database import Database
 from apps.backend.upstreams.evidence_service import EvidenceService
 from apps.backend.upstreams.model_server import ModelServer
 
+AfterPromotion = Callable[[AsyncConnection, str, str, str], Awaitable[None]]
+"""What follows from a promotion, in its transaction: given the organisation, the model and its new champion."""
+
 
 @dataclass
 class Parts:
-    """The parts of one running backend."""
+    """The parts of one running backend. `after_promotion`: areas add to it what they do then."""
 
     settings: Settings
     database: Database
@@ -28,6 +33,7 @@ class Parts:
     model_server: ModelServer
     evidence: EvidenceService
     background: Background
+    after_promotion: list[AfterPromotion] = field(default_factory=list)
 
 
 def make_parts(settings: Settings) -> Parts:

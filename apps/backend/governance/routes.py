@@ -16,6 +16,7 @@ from apps.backend.governance.bodies import (
     SystemOfModel,
 )
 from apps.backend.governance.preparing import Preparing
+from apps.backend.governance.queueing import queue_after_promotion
 from apps.backend.governance.sending import Sending
 from apps.backend.models.addresses import ModelName, ModelPath
 from apps.backend.models.evidence import EvidenceReader
@@ -38,6 +39,7 @@ def install(app: FastAPI, parts: Parts) -> None:
     app.include_router(_publications(parts))
     app.include_router(_systems(parts))
     if parts.settings.governance is not None:
+        parts.after_promotion.append(queue_after_promotion)
         parts.background.every(JOB_SECONDS, JOB, Link(parts).work)
 
 

@@ -11,6 +11,7 @@ written into the row; where no answer came, the champion is looked at before any
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,11 @@ from sqlalchemy import or_, select
 
 from apps.backend import moments
 from apps.backend.audit_log.appending import append_as
-from apps.backend.governance.queueing import queue_after_promotion
 from apps.backend.models.addresses import printable
 from apps.backend.models.bodies import Result, State
 from apps.backend.models.promotions import LEASE
 from apps.backend.models.tables import promotions
+from apps.backend.parts import AfterPromotion
 from apps.backend.problems import ProblemError
 from apps.backend.storage.database import Database
 from apps.backend.upstreams.evidence_service import EvidenceServiceError
@@ -53,11 +54,11 @@ class End:
 class Execution:
     """Does what was approved, in the request that approves it and, where that did not get to the end, in a job.
 
-    `publishes`: what is done is queued for the governance store, where the organisation names a system there.
+    `following`: what else is done, in the transaction that writes down a promotion as done.
     """
 
-    def __init__(self, database: Database, registry: Registry, publishes: bool) -> None:
-        self._database, self._registry, self._publishes = database, registry, publishes
+    def __init__(self, database: Database, registry: Registry, following: Sequence[AfterPromotion]) -> None:
+        self._database, self._registry, self._following = database, registry, following
 
     async def carry_out_due(self, now: int) -> None:
         """Do what is approved and due at `now`, in microseconds since 1970, and not in anybody's hands."""
@@ -167,8 +168,9 @@ class Execution:
                 return
             action, target = f"promotion.{end.state}", f"promotion:{row.id}"
             await append_as(connection, row.organisation_id, ACTOR, action, target, about)
-            if self._publishes and end.state == "done" and end.result.after is not None:
-                await queue_after_promotion(connection, row.organisation_id, row.model, end.result.after)
+            if end.state == "done" and end.result.after is not None:
+                for follow in self._following:
+                    await follow(connection, row.organisation_id, row.model, end.result.after)
 
     async def _change(self, row: Any, values: dict[str, object]) -> None:
         query = promotions.update().where(

@@ -17,7 +17,7 @@ JOB_SECONDS = 5.0
 def install(app: FastAPI, parts: Parts) -> None:
     """Add them to the application."""
     registry = Registry(parts.evidence)
-    execution = Execution(parts.database, registry, publishes=parts.settings.governance is not None)
+    execution = Execution(parts.database, registry, parts.after_promotion)
 
     async def work() -> None:
         await execution.carry_out_due(moments.now())

@@ -60,7 +60,7 @@ class Office:
     def carry_out(self, now: int | None = None, product: Product | None = None) -> None:
         """Run the job at a moment; None: in an hour."""
         parts = (product or self.product).parts
-        execution = Execution(parts.database, Registry(parts.evidence), publishes=False)
+        execution = Execution(parts.database, Registry(parts.evidence), [])
         (product or self.product).run(execution.carry_out_due(moments.now() + HOUR if now is None else now))
 
     def logged(self, prefix: str = "promotion.") -> list[Any]:
