@@ -65,7 +65,7 @@ class AsyncConnections:
             await self._idle.popleft().aclose()
         while self._idle:
             connection = self._idle.pop()
-            if not connection.has_expired():
+            if connection.is_idle() and not connection.has_expired():
                 return connection
             await connection.aclose()
         return httpcore.AsyncHTTPConnection(self._root.origin, self._ssl, keepalive_expiry=IDLE_SECONDS)
