@@ -42,7 +42,7 @@ reproduce: $(READY) ## Run the whole pipeline and print the results
 
 .PHONY: test
 test: test-backend $(READY) ## Run every test but the slow ones
-	python -m pytest -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder tests apps/ml
+	python -m tests.second_look tests apps/ml -- -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 $(BACKEND_READY): $(BACKEND_LOCK) pyproject.toml $(BOOTSTRAP_LOCK)
 	@test -x $(BACKEND_VENV)/bin/python || $(PYTHON) -m venv $(BACKEND_VENV)
@@ -53,8 +53,14 @@ $(BACKEND_READY): $(BACKEND_LOCK) pyproject.toml $(BOOTSTRAP_LOCK)
 
 .PHONY: test-backend
 test-backend: $(BACKEND_READY) ## Run the backend's tests where nothing of machine learning is installed
-	$(BACKEND_VENV)/bin/python -m pytest apps/backend/tests -m "not slow" -n $(PYTEST_WORKERS) --dist loadfile \
-		-o filterwarnings=error
+	$(BACKEND_VENV)/bin/python -m tests.second_look apps/backend/tests -- -m "not slow" -n $(PYTEST_WORKERS) \
+		--dist loadfile -o filterwarnings=error
+
+.PHONY: test-random
+test-random: $(READY) $(BACKEND_READY) ## Run the property tests with new examples
+	python -m pytest -m "hypothesis and not slow" --hypothesis-profile=default -n $(PYTEST_WORKERS) --dist loadfile tests apps/ml
+	$(BACKEND_VENV)/bin/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=default \
+		-o filterwarnings=error apps/backend/tests
 
 .PHONY: test-slow
 test-slow: $(READY) ## Run the full-size checks
