@@ -1,6 +1,6 @@
 """HTTP connections whose plain requests are answered where they were read."""
 
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop, TimerHandle, get_running_loop
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.deployment.requests.caller import ADMITTED, Caller
 from apps.ml.deployment.server.at_once import Answer, AtOnce
+from apps.ml.deployment.server.outbox import Outbox
 
 LONGEST_BODY = 64_000
 """Bytes; longer bodies are scored in threads, so that they do not delay the others."""
@@ -27,7 +28,8 @@ class AtOnceProtocol(BoundedHttpProtocol):
     """Holds a plain request back until it is whole and asks `at_once`; to all else it is the protocol it is made of.
 
     Of what one read of the socket brings, only the first request is held back, so that nobody occupies the loop by
-    sending many requests together; the rest of its body is waited for :data:`HELD_SECONDS` at most.
+    sending many requests together; the rest of its body is waited for :data:`HELD_SECONDS` at most. Where other
+    connections are open, `outbox` sends the answer; whatever else happens on this one finds it sent before.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class AtOnceProtocol(BoundedHttpProtocol):
         _loop: AbstractEventLoop | None = None,
         *,
         at_once: AtOnce,
+        outbox: Outbox,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._at_once = at_once
+        self._at_once, self._outbox = at_once, outbox
+        self._unsent = b""
         self._held: list[bytes] | None = None
         self._held_bytes = 0
         self._holding: TimerHandle | None = None
@@ -49,24 +53,33 @@ class AtOnceProtocol(BoundedHttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
+        self._send()
         self._is_first = self._held is None
         super().data_received(data)
         if self._held is not None and self._holding is None:
             self._holding = self.loop.call_later(HELD_SECONDS, self._go_on)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a request that never became whole."""
+        """Forget a request that never became whole, and an answer that nobody waits for."""
         self._released()
+        self._unsent = b""
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """Hand a request that has begun to the application before the server ends, which then waits for it."""
+        self._send()
         if self._held is not None:
             self._go_on()
         super().shutdown()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, behind the answer to what was."""
+        self._send()
+        super().send_400_response(msg)
+
     def on_message_begin(self) -> None:
         """A head begins."""
+        self._send()
         self._is_plain = self._is_first
         self._is_first = False
         super().on_message_begin()
@@ -143,7 +156,11 @@ class AtOnceProtocol(BoundedHttpProtocol):
 
     def _write(self, answer: Answer) -> None:
         first = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        self.transport.write(b"".join((STATUS_LINE[answer.status], *first, answer.lines, answer.body)))
+        self._unsent = b"".join((STATUS_LINE[answer.status], *first, answer.lines, answer.body))
+        if len(self.connections) > 1:
+            self._outbox.add(self._send)
+        else:
+            self._send()
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self._unset_keepalive_if_required()
@@ -151,11 +168,20 @@ class AtOnceProtocol(BoundedHttpProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
+    def _send(self) -> None:
+        """Send an answer that was written and not sent, if there is one."""
+        if self._unsent:
+            unsent, self._unsent = self._unsent, b""
+            self.transport.write(unsent)
+
 
 def protocol_of(at_once: AtOnce) -> Callable[..., AtOnceProtocol]:
     """Return what makes the protocol of each connection; to be given to uvicorn as `http`."""
+    outbox: Outbox | None = None
 
     def protocol(*args: Any, **kwargs: Any) -> AtOnceProtocol:
-        return AtOnceProtocol(*args, **kwargs, at_once=at_once)
+        nonlocal outbox
+        outbox = outbox or Outbox(get_running_loop())
+        return AtOnceProtocol(*args, **kwargs, at_once=at_once, outbox=outbox)
 
     return protocol
