@@ -64,9 +64,7 @@ def looked(folder: Path, *options: str) -> tuple[int, str]:
     own = ["-q", "-p", "no:cacheprovider", "-p", "xdist.plugin", "--import-mode=importlib"]
     command = [sys.executable, "-m", "tests.second_look", ".", "--", *own, *options]
     alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*command, *own, *options], cwd=folder, env=alone, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
