@@ -19,7 +19,11 @@ from pathlib import Path
 BINARIES = ("initdb", "pg_ctl", "postgres")
 UNPRIVILEGED = ("postgres", "nobody")
 DATABASE_USER = "tester"
-SECONDS_TO_STOP = 30
+INITDB_OPTIONS = ("--no-sync", "--lc-messages=C")
+SECONDS_TO_START = 300
+SECONDS_TO_STOP = 120
+TRIES = 5
+"""A port that was free may be taken by another process before the server has it: then there is another one."""
 
 
 def why_no_postgres() -> str | None:
@@ -39,12 +43,9 @@ def running_postgres() -> Iterator[str]:
     user = _other_user() if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
-    port = _free_port()
     try:
-        _run(user, "initdb", "-D", str(folder / "data"), "-A", "trust", "-U", DATABASE_USER, "--no-sync")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        _run(user, "pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield f"postgresql://{DATABASE_USER}@127.0.0.1:{port}/postgres"
+        _run(user, "initdb", "-D", str(folder / "data"), "-A", "trust", "-U", DATABASE_USER, *INITDB_OPTIONS)
+        yield f"postgresql://{DATABASE_USER}@127.0.0.1:{_started(user, folder)}/postgres"
     finally:
         _stop(folder / "data" / "postmaster.pid")
         shutil.rmtree(folder, ignore_errors=True)
@@ -53,6 +54,26 @@ def running_postgres() -> Iterator[str]:
 def _other_user() -> str | None:
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next((name for name in UNPRIVILEGED if name in known), None)
+
+
+def _started(user: str | None, folder: Path) -> int:
+    """Start the server and return its port."""
+    waiting = ("-w", "-t", str(SECONDS_TO_START), "-l", str(folder / "log"))
+    for tries_left in reversed(range(TRIES)):
+        port = _free_port()
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        try:
+            _run(user, "pg_ctl", "-D", str(folder / "data"), *waiting, "-o", options, "start")
+        except subprocess.CalledProcessError:
+            if not tries_left or not _is_taken(folder / "log"):
+                raise
+        else:
+            return port
+    raise AssertionError("the last try returns or raises")
+
+
+def _is_taken(log: Path) -> bool:
+    return log.exists() and "could not create any TCP/IP sockets" in log.read_text(encoding="utf-8", errors="replace")
 
 
 def _run(user: str | None, command: str, *arguments: str) -> None:

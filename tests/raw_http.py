@@ -2,13 +2,15 @@
 
 import re
 import socket
-import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What a server says to `Expect: 100-continue` once it waits for the body, and not before."""
 
 
-def connected(address: str, seconds: float = 10.0) -> socket.socket:
+def connected(address: str, seconds: float = 60.0) -> socket.socket:
     """Return a connection to a server's address."""
     parts = urlsplit(address)
     return socket.create_connection((parts.hostname, parts.port), timeout=seconds)
@@ -47,14 +49,8 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def asked(address: str, request: bytes) -> bytes:
-    """Send bytes and read until the server closes."""
+    """Send bytes and read until the server closes; it may do so before it took all of them."""
     with connected(address) as connection:
-        connection.sendall(request)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
         return read_all(connection)
-
-
-def seconds_until_closed(connection: socket.socket) -> float:
-    """Return how long the server still holds a connection."""
-    began = time.monotonic()
-    read_all(connection)
-    return time.monotonic() - began

@@ -1,8 +1,10 @@
 """`dvc exp run` in a real repository: every experiment is its own tracked run with the right parameters."""
 
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,9 +13,19 @@ from tests.workspace import Workspace
 
 pytestmark = pytest.mark.pipeline
 
-QUEUE_TIMEOUT_SECONDS = 240
+QUEUE_TIMEOUT_SECONDS = 1800
 START_TWO_WORKERS = "dvc queue start --jobs 2 > .dvc/tmp/queue.log 2>&1"
 """Workers keep the streams they were given; whoever reads those would wait for the last worker to end."""
+
+HELD_PYTHON = """#!/bin/sh
+if [ -e "{held}" ]; then
+    : > "{held}/$$"
+    while [ -e "{held}" ]; do sleep 0.2; done
+    exit 1
+fi
+exec "{python}" "$@"
+"""
+"""A stage that begins while the folder is there leaves a file in it, and fails when the folder is gone."""
 
 STATES = ("Queued", "Running", "Failed", "Success")
 
@@ -44,11 +56,44 @@ def test_an_experiment_in_the_workspace_has_its_own_run(reproduced: Workspace) -
     reproduced.run("dvc", "repro")
 
 
-def test_queued_experiments_that_were_interrupted_each_publish_their_own_parameters_once(reproduced: Workspace) -> None:
+class HeldStages:
+    """Stages of workers that are started with `environment`; `begun`: how many have begun and are held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._held = folder / "held"
+        self._held.mkdir()
+        python = folder / "python"
+        python.write_text(HELD_PYTHON.format(held=self._held, python=sys.executable), encoding="utf-8")
+        python.chmod(0o755)
+        path = (str(folder), str(Path(sys.executable).parent), os.environ["PATH"])
+        self.environment = {"PATH": os.pathsep.join(path)}
+
+    @property
+    def begun(self) -> int:
+        return len(list(self._held.iterdir()))
+
+    def end(self) -> None:
+        """End the stages that are held; what begins later is not."""
+        if self._held.exists():
+            self._held.rename(self._held.with_name("ended"))
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[HeldStages]:
+    stages = HeldStages(tmp_path)
+    yield stages
+    stages.end()
+
+
+def test_queued_experiments_that_were_interrupted_each_publish_their_own_parameters_once(
+    reproduced: Workspace, held: HeldStages
+) -> None:
     reproduced.run("dvc", "exp", "run", "--queue", "--name", "sweep", "-S", "model_training.threshold.value=0.4,0.45")
-    reproduced.run("sh", "-c", START_TWO_WORKERS)
-    _wait_until(lambda: _states(reproduced) == {"sweep-1": "Running", "sweep-2": "Running"} and _at_work(reproduced))
+    reproduced.run("sh", "-c", START_TWO_WORKERS, check=True, **held.environment)
+    _wait_until(lambda: held.begun == 2)
+    _wait_until(lambda: _states(reproduced) == {"sweep-1": "Running", "sweep-2": "Running"})
     reproduced.run("dvc", "queue", "stop", "--kill")
+    held.end()
     _wait_until(lambda: _states(reproduced) == {"sweep-1": "Failed", "sweep-2": "Failed"})
     _wait_until(lambda: not _live_workers(reproduced))
     for task in _queue(reproduced):
@@ -127,22 +172,18 @@ def _states(workspace: Workspace) -> dict[str, str]:
     return {task.name: task.state for task in _queue(workspace)}
 
 
-def _at_work(workspace: Workspace) -> bool:
-    """Whether the process of every experiment has started; before, there is nothing that could be killed."""
-    processes = workspace.root / ".dvc/tmp/exps/run"
-    return all(any(processes.glob(f"{task.id}*/*.json")) for task in _queue(workspace))
+def _live_workers(workspace: Workspace) -> list[Path]:
+    return [path for path in (workspace.root / ".dvc/tmp/exps/celery").glob("*.pid") if _lives(path)]
 
 
-def _live_workers(workspace: Workspace) -> list[int]:
-    written = (workspace.root / ".dvc/tmp/exps/celery").glob("*.pid")
-    return [pid for pid in (int(path.read_text()) for path in written) if _lives(pid)]
-
-
-def _lives(pid: int) -> bool:
+def _lives(pid_file: Path) -> bool:
+    """Whether the process whose number a file holds lives; one that writes its file at this moment does."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        os.kill(int(pid_file.read_text()), 0)
+    except (FileNotFoundError, ProcessLookupError):
         return False
+    except ValueError:
+        return True
     return True
 
 

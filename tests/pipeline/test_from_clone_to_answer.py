@@ -16,7 +16,7 @@ from tests.workspace import Workspace, copy_of_repository
 
 pytestmark = pytest.mark.pipeline
 
-START_TIMEOUT_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def address(clone: Workspace) -> Iterator[str]:
             yield _address_printed_by(server)
         finally:
             server.terminate()
-            server.wait(timeout=START_TIMEOUT_SECONDS)
+            server.wait(timeout=PATIENCE_SECONDS)
 
 
 def _address_printed_by(server: "subprocess.Popen[str]") -> str:
@@ -67,12 +67,13 @@ def test_the_results_are_printed_with_intervals_and_the_path_of_the_report(clone
 def test_the_champion_answers_over_http_with_the_scores_of_the_evaluation(clone: Workspace, address: str) -> None:
     rows = read_split(clone.root / "artifacts/01_processed", "test").features.head(20)
     predicted = pd.read_parquet(clone.root / "artifacts/04_predictions/test.parquet").head(20)
-    columns = {column["name"] for column in httpx.get(f"{address}/v1/models").json()["models"][0]["columns"]}
+    models = httpx.get(f"{address}/v1/models", timeout=PATIENCE_SECONDS).json()["models"]
+    columns = {column["name"] for column in models[0]["columns"]}
     instances = [
         {name: None if pd.isna(value) else value for name, value in row.items() if name in columns}
         for row in rows.to_dict(orient="records")
     ]
-    answer = httpx.post(f"{address}/v1/predict", json={"instances": instances})
+    answer = httpx.post(f"{address}/v1/predict", json={"instances": instances}, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text
     assert answer.json()["evidence"] == clone.read_json("reports/evidence.json")["digest"]
     scores = [prediction["score"] for prediction in answer.json()["predictions"]]

@@ -19,7 +19,8 @@ import pandas as pd
 import pytest
 
 from apps.backend.bias_tests.metrics import METRICS, gate_of
-from apps.backend.tests.product import running_backend, small_settings
+from apps.backend.tests.product import PATIENCE_SECONDS, running_backend, small_settings
+from apps.backend.upstreams import audits
 from apps.ml.command_line import main
 from apps.ml.evaluation.record.record_file import verify
 from apps.ml.tests.code.evidence_service.audits.served_audits import served
@@ -63,9 +64,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A backend over the evidence service's audits."""
     folder = tmp_path_factory.mktemp("bias")
     with (
+        pytest.MonkeyPatch.context() as patch,
         served(folder / "private") as evidence,
         running_backend(small_settings(folder, evidence=f"http://127.0.0.1:{evidence.port}")) as product,
     ):
+        patch.setattr(audits, "CONNECT_SECONDS", PATIENCE_SECONDS)
         yield Bench(product.organisation("bias").client("analyst"))
 
 

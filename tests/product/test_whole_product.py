@@ -2,11 +2,13 @@
 
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,9 @@ from tests.workspace import Workspace
 pytestmark = pytest.mark.pipeline
 
 DECISIONS = 500
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 180.0
+"""How long is waited for what is to come; three processes that end one after the other may take half a minute each."""
+
 API = "/api/v1"
 
 
@@ -44,10 +48,12 @@ def people(stack: Stack) -> Iterator[People]:
         for role in ("analyst", "approver")
     }
     body = {"organisation": "Bank", "email": "ada@example.org", "password": password["password"]}
-    with httpx.Client(base_url=stack.backend) as stranger:
+    with httpx.Client(base_url=stack.backend, timeout=PATIENCE_SECONDS) as stranger:
         secrets["admin"] = stranger.post(f"{API}/sessions", json=body).raise_for_status().json()["token"]
     clients = {
-        role: httpx.Client(base_url=stack.backend, headers={"Authorization": f"Bearer {secret}"}, timeout=120)
+        role: httpx.Client(
+            base_url=stack.backend, headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE_SECONDS
+        )
         for role, secret in secrets.items()
     }
     yield People(**clients)
@@ -58,10 +64,10 @@ def people(stack: Stack) -> Iterator[People]:
 @pytest.fixture(scope="module")
 def decided(stack: Stack, people: People) -> list[dict[str, Any]]:
     """Five hundred decisions, eight at a time."""
-    columns = httpx.get(f"{stack.model_server}/v1/models").json()["models"][0]["columns"]
+    served = httpx.get(f"{stack.model_server}/v1/models", timeout=PATIENCE_SECONDS).json()["models"][0]
     draw = random.Random(0)  # noqa: S311 (examples)
     bodies = [
-        {"model": MODEL, "application": application_of(columns, draw), "subject": f"case-{number}"}
+        {"model": MODEL, "application": application_of(served["columns"], draw), "subject": f"case-{number}"}
         for number in range(DECISIONS)
     ]
 
@@ -111,10 +117,8 @@ def test_outcomes_travel_to_the_prediction_log(stack: Stack, people: People, dec
         assert answer.status_code in (200, 201, 202), answer.text
 
     def labels() -> int:
-        import sqlite3
-
         path = stack.processes["model server"].environment["DATABASE_URL"].removeprefix("sqlite:///")
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as connection:
             return int(connection.execute("select count(*) from current_outcomes").fetchone()[0])
 
     until(lambda: labels() == 100)

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +22,10 @@ BUSY_SECONDS = 10.0
 CONNECT_SECONDS = 5
 CONNECTIONS = 10
 FILE_MODE = 0o600
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=10000")
+AGAIN_SECONDS = 0.01
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=10000")
+PRIMARY_CODE = 0xFF
+"""The bits of an SQLite error that tell its kind; the others tell more about it."""
 
 
 class Database:
@@ -132,9 +137,24 @@ def _sqlite(url: URL, create: bool) -> AsyncEngine:
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin below, and not when the driver thinks that they should
     cursor = connection.cursor()
+    _log_ahead(cursor)
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _log_ahead(cursor: Any) -> None:
+    """Switch a new file to a write-ahead log, when whoever else writes to it has ended: here SQLite does not wait."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

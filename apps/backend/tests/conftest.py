@@ -7,8 +7,29 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from apps.backend.tests.product import Product, running_backend, small_settings
+from apps.backend.storage import database
+from apps.backend.tests.product import PATIENCE_SECONDS, Product, running_backend, small_settings
+from apps.backend.upstreams import audits, evidence_service, governance_store, model_server
 from tests.postgres import running_postgres, why_no_postgres
+
+LONG_SECONDS = 45.0
+"""Less than the minute after which scripted services want to be asked again: nobody waits for that."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_backend() -> Iterator[None]:
+    """Let the backend wait long for a machine that is slow; a test of one of these times makes that one short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_server.ModelServer.__init__, "__defaults__", (None, LONG_SECONDS))
+        for module in (model_server, evidence_service, audits, governance_store):
+            patch.setattr(module, "CONNECT_SECONDS", LONG_SECONDS)
+        patch.setattr(audits, "PROBE_SECONDS", LONG_SECONDS)
+        patch.setattr(governance_store, "ANSWER_SECONDS", LONG_SECONDS)
+        patch.setattr(database, "CONNECT_SECONDS", int(LONG_SECONDS))
+        patch.setattr(database, "BUSY_SECONDS", PATIENCE_SECONDS)
+        busy = f"busy_timeout={PATIENCE_SECONDS * 1000:.0f}"
+        patch.setattr(database, "PRAGMAS", tuple(busy if "busy" in each else each for each in database.PRAGMAS))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """What the backend's tests share: a real server over a real database, organisations, and clients of every role."""
 
+import asyncio
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +17,7 @@ from fastapi import FastAPI
 
 from apps.backend import moments
 from apps.backend.application import create_application
+from apps.backend.background import Job
 from apps.backend.identifiers import new_id
 from apps.backend.identity.caller import ROLES, Caller, Role
 from apps.backend.identity.passwords import Passwords
@@ -28,6 +32,37 @@ NOWHERE = "http://127.0.0.1:9"
 """An address at which nobody answers: upstreams of tests that ask none."""
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Clients here ask over plain HTTP: reading everybody's certificates would take longer than all the rest."""
+PATIENCE_SECONDS = 120.0
+"""How long tests wait for what is to come: on a slow machine it comes late, and only what never comes takes so long."""
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+@dataclass
+class StandingClock:
+    """Takes the place of `time` and of `moments` in a module: its seconds pass when a test says so."""
+
+    MICROSECONDS = moments.MICROSECONDS
+
+    seconds: float = field(default_factory=time.monotonic)
+    _ahead: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def monotonic(self) -> float:
+        """Return seconds from anywhere."""
+        return self.seconds
+
+    def now(self) -> int:
+        """Return the moment that belongs to them."""
+        return round((self.seconds + self._ahead) * self.MICROSECONDS)
 
 
 @dataclass
@@ -43,25 +78,28 @@ class Organisation:
     def client(self, role: Role = "admin") -> httpx.Client:
         """Return a client that asks in this role."""
         headers = {"Authorization": f"Bearer {self.secrets[role]}"}
-        made = httpx.Client(base_url=self.address, headers=headers, timeout=30, verify=NO_CERTIFICATES)
+        made = httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES)
         self._clients.append(made)
         return made
 
 
 @dataclass
 class Product:
-    """A running backend."""
+    """A running backend. `jobs`: its background jobs, also where a test keeps them from running by themselves."""
 
     address: str
     parts: Parts
-    loop: Any
+    loop: asyncio.AbstractEventLoop
+    jobs: list[Job]
     organisations: list[Organisation] = field(default_factory=list)
 
     def run(self, work: Any) -> Any:
         """Run a coroutine in the server's event loop and return what it returns."""
-        import asyncio
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_SECONDS)
 
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+    def get(self, path: str) -> httpx.Response:
+        """Ask without a secret."""
+        return httpx.get(self.address + path, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES)
 
     def organisation(self, name: str, models: tuple[str, ...] = ("loans",)) -> Organisation:
         """Make an organisation that may use these models."""
@@ -109,11 +147,9 @@ def running_backend(
     extend: Callable[[FastAPI], None] = lambda _: None,
 ) -> Iterator[Product]:
     """Run the backend on a free port of 127.0.0.1; `change` may exchange parts before it starts, `extend` add to it."""
-    import asyncio
-    import socket
-
     app = create_application(settings)
     app.state.parts.passwords = Passwords(time_cost=1, memory_cost=8, parallelism=1)
+    jobs = list(app.state.parts.background.jobs)
     change(app.state.parts)
     extend(app)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -122,12 +158,13 @@ def running_backend(
     loop = asyncio.new_event_loop()
 
     def serve() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(server.serve(sockets=[listening]))
+        # What still runs at the end is cancelled and waited for, as where the command serves.
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(server.serve(sockets=[listening]))
 
     thread = threading.Thread(target=serve)
     thread.start()
-    product = Product(f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.parts, loop)
+    product = Product(f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.parts, loop, jobs)
     try:
         _wait_until_started(server, thread)
         yield product
@@ -135,14 +172,11 @@ def running_backend(
         product.close()
         server.should_exit = True
         thread.join()
-        loop.close()
         listening.close()
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    import time
-
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
             raise RuntimeError("the backend did not start")

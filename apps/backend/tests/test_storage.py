@@ -1,14 +1,18 @@
 """Tables: up and down on both databases, as the code describes them, and every row somebody's."""
 
 import asyncio
+import sqlite3
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from apps.backend.every_table import METADATA
+from apps.backend.storage import database as storage
 from apps.backend.storage.database import Database
 from apps.backend.storage.schema import VERSION_TABLE, downgrade, is_current, upgrade
 from apps.backend.tests.product import Product
@@ -50,6 +54,35 @@ def differences(connection: Connection) -> list[object]:
     """What Alembic would still change."""
     options = {"version_table": VERSION_TABLE, "compare_type": False}
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
+def test_a_new_file_is_waited_for_while_another_process_writes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself does not wait where the log of a file is switched: without it a second process would not start."""
+    path, waits = tmp_path / "backend.db", []
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE anything (number INTEGER)")
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if other.in_transaction:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(storage, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+
+    async def try_it() -> str:
+        database = Database(f"sqlite:///{path}", create=True)
+        try:
+            async with database.reading() as connection:
+                return str(await connection.scalar(text("PRAGMA journal_mode")))
+        finally:
+            await database.close()
+
+    assert asyncio.run(try_it()) == "wal"
+    assert waits, "the other one was in the way"
+    other.close()
 
 
 def test_every_row_belongs_to_an_organisation() -> None:

@@ -3,7 +3,7 @@
 import math
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,7 @@ class Sorter:
     def __init__(self) -> None:
         self._layouts: dict[str, Layout] = {}
 
-    def batch(self, payloads: Sequence[bytes], stored_layout: Callable[[str], Layout | None]) -> Batch:
+    def batch(self, payloads: Iterable[bytes], stored_layout: Callable[[str], Layout | None]) -> Batch:
         """Return the rows of entries in their order; what cannot be stored is counted.
 
         `stored_layout` looks up a version that is in the database already.

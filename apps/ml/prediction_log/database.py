@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,13 @@ DATABASE_VARIABLE = "DATABASE_URL"
 DEFAULT_DATABASE = "sqlite:///fairmind.db"
 WRITES = "fairmind_writes"
 BUSY_SECONDS = 5.0
+AGAIN_SECONDS = 0.01
 CONNECT_SECONDS = 5
 ANSWER_MILLISECONDS = 20_000
 """How long PostgreSQL may leave bytes unacknowledged before the connection counts as broken."""
+
+PRIMARY_CODE = 0xFF
+"""The bits of an SQLite error that tell its kind; the others tell more about it."""
 
 FILE_MODE = 0o600
 ERASURE_LOCK = 4_660_912_005
@@ -139,8 +144,23 @@ def _create(path: Path) -> None:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin below, and not when the driver thinks that they should
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    _log_ahead(connection)
+    for pragma in ("synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a new file to a write-ahead log, when whoever else writes to it has ended: here SQLite does not wait."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

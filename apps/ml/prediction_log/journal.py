@@ -218,8 +218,9 @@ class Journal:
             self._leave_old_files()
             if self._spare is None and not self._closed:
                 self._make_spare()
-            if self._spare is not None:
-                self._no_room = None
+            with self._making:  # or the spare could be used up, and the next one refused, between these two steps
+                if self._spare is not None:
+                    self._no_room = None
 
     def _make_spare(self) -> None:
         with self._making:

@@ -8,21 +8,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from apps.ml.prediction_log.batches import Batch, Row
 from apps.ml.prediction_log.erased import remove_erased
 from apps.ml.prediction_log.layouts import Layout, columns_of
+from apps.ml.prediction_log.pace import Pace
 from apps.ml.prediction_log.tables import calls, outcomes, rejections, sensitive_values, versions
 
 LATEST_WINS = ("model", "version", "address", "evidence", "scorer", "last_served_at")
 
 
-def store(connection: Connection, batch: Batch, now: int) -> None:
+def store(connection: Connection, batch: Batch, now: int, pace: Pace) -> None:
     """Insert the rows of a batch but for what was erased before it arrived; a call that is there stays as it is."""
     remove_erased(connection, batch)
     if batch.versions:
         _store_versions(connection, batch.versions)
     for table, rows in ((calls, batch.calls), (sensitive_values, batch.sensitive)):
-        if rows:
-            connection.execute(insert_into(connection, table).on_conflict_do_nothing(), rows)
-    if batch.outcomes:
-        connection.execute(outcomes.insert(), batch.outcomes)
+        for piece in pace.pieces(rows):
+            connection.execute(insert_into(connection, table).on_conflict_do_nothing(), piece)
+    for piece in pace.pieces(batch.outcomes):
+        connection.execute(outcomes.insert(), piece)
     for reason, count in batch.rejected.items():
         count_rejections(connection, reason, count, now)
 

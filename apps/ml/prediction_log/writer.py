@@ -14,6 +14,7 @@ from apps.ml.prediction_log.batches import REFUSED, TORN, Batch, Sorter
 from apps.ml.prediction_log.database import is_away, writing
 from apps.ml.prediction_log.entries import AnswerEntry, ColumnEntry
 from apps.ml.prediction_log.journal_reader import journals
+from apps.ml.prediction_log.pace import Pace
 from apps.ml.prediction_log.portions import Taken, Written, take
 from apps.ml.prediction_log.positions import OvertakenError, forget_positions, move_position, stored_positions
 from apps.ml.prediction_log.schema import upgrade
@@ -165,10 +166,11 @@ class LogWriter:
         if not taken.portions:
             return taken.written(Batch())
         positions, self._positions = self._positions or {}, None
+        pace = Pace(hurried=taken.more)
         with writing(self._engine) as connection:
-            batch = self._batch(connection, taken, refused)
+            batch = self._batch(connection, taken, refused, pace)
             now = time.time_ns() // 1000
-            store(connection, batch, now)
+            store(connection, batch, now, pace)
             for reader, before, portion in taken.portions:
                 move_position(connection, reader.name, before, portion.position, now)
         self._clear(taken, positions)
@@ -177,12 +179,12 @@ class LogWriter:
             self._on_answers(batch.answered)
         return taken.written(batch)
 
-    def _batch(self, connection: Connection, taken: Taken, refused: bool) -> Batch:
+    def _batch(self, connection: Connection, taken: Taken, refused: bool, pace: Pace) -> Batch:
         if refused:
             batch = Batch()
             batch.rejected[REFUSED] = len(taken.payloads)
         else:
-            batch = self._sorter.batch(taken.payloads, lambda bundle: stored_layout(connection, bundle))
+            batch = self._sorter.batch(pace.each(taken.payloads), lambda bundle: stored_layout(connection, bundle))
         if taken.torn:
             batch.rejected[TORN] = taken.torn
         return batch

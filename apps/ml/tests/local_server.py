@@ -1,5 +1,6 @@
 """A real HTTP server on this machine for tests of downloads."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,8 +51,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+@functools.cache
 def closed_port() -> int:
-    """Return a port of 127.0.0.1 on which nothing listens."""
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port of 127.0.0.1 on which nothing listens: kept by this process, so that nobody else gets it."""
+    kept = socket()
+    kept.bind(("127.0.0.1", 0))
+    port = int(kept.getsockname()[1])
+    kept.detach()
+    return port

@@ -21,8 +21,8 @@ from apps.ml.data.sources.cache import cache_folder
 LOCK = Path(__file__).parents[3] / "mlops" / "environment" / "peer_clients.requirements.lock"
 SETTINGS = {"UV_NO_CONFIG": "1", "UV_NO_PROGRESS": "1", "UV_SYSTEM_CERTS": "1"}
 LONGEST_SHOWN = 300
-SECONDS_TO_MAKE = 600
-SECONDS_TO_RUN = 60
+SECONDS_TO_MAKE = 1800
+SECONDS_TO_RUN = 600
 
 
 @functools.cache

@@ -17,9 +17,9 @@ from apps.ml.deployment.protection.key_ring import KeyRing, RingSettings
 from apps.ml.deployment.protection.key_store import MICROSECONDS, NewKey
 from apps.ml.deployment.protection.token_bucket import NANOSECONDS
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.http_server import connection_protocol, listen
+from apps.ml.deployment.server.http_server import KEEP_ALIVE_SECONDS, connection_protocol, listen
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 NOON = 1_800_000_000.0
 MakeKey = Callable[..., NewKey]
 MakeDoor = Callable[..., Door]
@@ -79,13 +79,20 @@ def serving(app: ASGIApp, http: type[BoundedHttpProtocol] | None = None) -> Iter
     protocol: Any = http or (connection_protocol(app) if isinstance(app, Application) else BoundedHttpProtocol)
     listening = listen("127.0.0.1", 0)
     configuration = uvicorn.Config(
-        app, http=protocol, log_config=None, access_log=False, server_header=False, lifespan="on"
+        app,
+        http=protocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as client:
             yield client
     finally:
         server.should_exit = True

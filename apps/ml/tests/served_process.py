@@ -14,7 +14,11 @@ from typing import Any
 import httpx
 
 COMMAND = [sys.executable, "-m", "apps.ml.command_line", "serve", "--json"]
-END_SECONDS = 30
+PATIENCE_SECONDS = 120
+"""For one answer of a server on a slow machine."""
+
+END_SECONDS = 240
+"""A server may take a grace for requests that have begun, and a minute for its keeper."""
 
 # Started with nohup, tests would hand an ignored SIGHUP on to the servers that they start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -31,7 +35,9 @@ class ServedProcess:
     def next_event(self) -> dict[str, Any]:
         """Return the next line that the command prints."""
         assert self.process.stdout is not None
-        event: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, f"the server ended; its log is {self.home / 'stderr.log'}"
+        event: dict[str, Any] = json.loads(line)
         return event
 
     def wait_until_ready(self) -> dict[str, Any]:
@@ -43,7 +49,7 @@ class ServedProcess:
 
     def client(self, **options: Any) -> httpx.Client:
         """Return a client of the server."""
-        return httpx.Client(base_url=self.address, timeout=20, **options)
+        return httpx.Client(base_url=self.address, timeout=PATIENCE_SECONDS, **options)
 
     def end(self, number: int | None = None) -> int:
         """End the server by a signal (None: SIGTERM) and return its exit code."""

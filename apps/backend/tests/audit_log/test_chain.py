@@ -318,6 +318,6 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path, monkeypatch: pytest.M
     async def check(database: Database) -> None:
         await upgrade(database)
         few, many = await peak(database, 500), await peak(database, 5000)
-        assert many < 1.3 * few
+        assert many < 1.5 * few, "of 4,500 entries more, not even a digest is kept"
 
     asyncio.run(over(f"sqlite:///{tmp_path / 'b.db'}", check))

@@ -61,7 +61,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product,
         settings = small_settings(
             tmp_path_factory.mktemp("backend"), evidence=evidence.address, upload_bytes=UPLOAD_BYTES
         )
-        with running_backend(settings) as product:
+        # No job takes away the files that a test puts there, or beside it.
+        with running_backend(settings, lambda parts: parts.background.jobs.clear()) as product:
             yield product, evidence
 
 

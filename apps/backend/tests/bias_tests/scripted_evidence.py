@@ -3,18 +3,16 @@
 import csv
 import io
 import json
-import socket
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from apps.backend.tests.models.scripted_registry import running_app
 
 Answering = Callable[["Asked"], Awaitable[Any] | Any]
 DIGEST = "5f" * 32
@@ -190,20 +188,9 @@ def as_json(content: Any) -> Response:
 
 @contextmanager
 def running_evidence() -> Iterator[ScriptedEvidence]:
-    """Run the service on a free port of 127.0.0.1."""
+    """Run the service."""
     service = ScriptedEvidence()
     service.forget()
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    service.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(service, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
+    with running_app(service) as address:
+        service.address = address
         yield service
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()

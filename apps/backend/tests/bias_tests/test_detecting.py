@@ -11,6 +11,7 @@ from apps.backend.audit_log.tables import audit_entries
 from apps.backend.bias_tests.metrics import METRIC_NAMES
 from apps.backend.tests.bias_tests.conftest import API, Bench
 from apps.backend.tests.bias_tests.scripted_evidence import DIGEST, Asked, Said, group
+from apps.backend.tests.people.members import ask
 
 LABELLED = tuple(name for name in METRIC_NAMES if name != "calibration")
 
@@ -285,7 +286,7 @@ def test_what_the_organisation_does_not_have_is_not_found(bench: Bench, changes:
 def test_only_analysts_test(bench: Bench) -> None:
     body = {"model_id": "loans", "dataset_id": "x", "protected_attribute": "sex", "prediction_column": "approved"}
     assert bench.viewer.post(f"{API}/detect", json=body).status_code == 403
-    assert httpx.post(f"{bench.product.address}{API}/detect", json=body).status_code == 401
+    assert ask(bench.product.address, None, "POST", f"{API}/detect", body).status_code == 401
 
 
 def test_a_file_that_is_gone_is_told(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import socket
-import time
 import tracemalloc
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -14,7 +13,14 @@ import pytest
 from apps.backend.identity.secrets import KEY_PREFIX
 from apps.backend.tests.bias_tests.conftest import API, TABLE, UPLOAD_BYTES, Bench
 from apps.backend.tests.bias_tests.scripted_evidence import ScriptedEvidence, half, refusal
-from apps.backend.tests.product import NOWHERE, running_backend, small_settings
+from apps.backend.tests.product import (
+    NO_CERTIFICATES,
+    NOWHERE,
+    PATIENCE_SECONDS,
+    running_backend,
+    small_settings,
+    until,
+)
 
 PARQUET = b"PAR1" + bytes(range(256)) + b"PAR1"
 FORMULA = "=cmd|' /C calc'!A0"
@@ -116,9 +122,8 @@ def test_long_cells_are_cut_in_the_preview(bench: Bench) -> None:
 
 
 def test_a_claim_of_two_gigabytes_is_refused_at_once(bench: Bench) -> None:
-    started = time.monotonic()
+    # Two gigabytes never come: nobody waited for them.
     assert raw_upload(bench, content_length=2 << 30, body=b"--b\r\n") == 413
-    assert time.monotonic() - started < 2
     assert bench.evidence.asked == []
 
 
@@ -217,16 +222,8 @@ def test_a_name_is_1_to_200_characters(bench: Bench, name: str) -> None:
 def test_an_upload_that_is_broken_off_leaves_nothing(bench: Bench) -> None:
     with opened(bench, 10_000) as connection:
         connection.sendall(b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nsex\na\n')
-        time.sleep(0.2)
-        assert len(bench.files()) == 1
-    until_no_files(bench)
-
-
-def until_no_files(bench: Bench) -> None:
-    deadline = time.monotonic() + 5
-    while bench.files():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        until(lambda: len(bench.files()) == 1)
+    until(lambda: not bench.files())
 
 
 @pytest.mark.parametrize("away", ["half", "odd", "nan", "failing", "busy", "misconfigured", "gone"])
@@ -285,15 +282,16 @@ def test_a_table_that_cannot_be_tested_is_refused(bench: Bench, table: dict[str,
 def test_only_analysts_upload_and_nobody_reads_a_body_before(bench: Bench) -> None:
     files = {"file": ("table.csv", TABLE)}
     assert bench.viewer.post(f"{API}/upload-dataset", files=files).status_code == 403
-    assert httpx.post(f"{bench.product.address}{API}/upload-dataset", files=files).status_code == 401
     wrong = {"Authorization": f"Bearer {KEY_PREFIX}nobody"}
-    assert httpx.post(f"{bench.product.address}{API}/upload-dataset", files=files, headers=wrong).status_code == 401
+    with httpx.Client(base_url=bench.product.address, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES) as stranger:
+        assert stranger.post(f"{API}/upload-dataset", files=files).status_code == 401
+        assert stranger.post(f"{API}/upload-dataset", files=files, headers=wrong).status_code == 401
     assert bench.files() == []
 
 
 def opened(bench: Bench, content_length: int) -> socket.socket:
     place = urlsplit(bench.product.address)
-    connection = socket.create_connection((place.hostname, place.port), timeout=10)
+    connection = socket.create_connection((place.hostname, place.port), timeout=PATIENCE_SECONDS)
     connection.sendall(
         f"POST {API}/upload-dataset HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
         f"{bench.organisation.secrets['analyst']}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -305,7 +303,7 @@ def opened(bench: Bench, content_length: int) -> socket.socket:
 def raw_upload(bench: Bench, content_length: int, body: bytes) -> int:
     with opened(bench, content_length) as connection:
         connection.sendall(body)
-        head = connection.recv(4096)
-    found = re.match(rb"HTTP/1.1 (\d+)", head)
+        with connection.makefile("rb") as answer:
+            found = re.match(rb"HTTP/1.1 (\d+)", answer.readline())
     assert found is not None
     return int(found[1])

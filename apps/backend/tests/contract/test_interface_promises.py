@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from apps.backend import identifiers
@@ -25,7 +24,7 @@ EXTREMES = (
 
 @pytest.fixture
 def interface(place: Place) -> dict[str, Any]:
-    document: dict[str, Any] = httpx.get(f"{place.whole.product.address}/openapi.json").json()
+    document: dict[str, Any] = place.whole.product.get("/openapi.json").json()
     return document
 
 
@@ -63,7 +62,7 @@ def test_a_query_by_a_moment_takes_no_number_for_one(place: Place, interface: di
 
 
 def test_any_moment_can_be_asked_for(either: Place) -> None:
-    interface = httpx.get(f"{either.whole.product.address}/openapi.json").json()
+    interface = either.whole.product.get("/openapi.json").json()
     for path, name in moments_of(interface):
         for text in EXTREMES:
             answer = either.has.clients["admin"].get(path, params={name: text})
@@ -88,7 +87,7 @@ def test_a_parameter_that_stands_for_one_value_is_taken_once(place: Place, inter
                 assert (answer.status_code, found) == (422, [f"query.{name}"]), (path, name, answer.text)
     assert singles > 30
     assert lists > 0
-    stranger = httpx.get(f"{place.whole.product.address}{API}/decisions", params={"limit": [1, 2]})
+    stranger = place.whole.product.get(f"{API}/decisions?limit=1&limit=2")
     assert stranger.status_code == 401
 
 

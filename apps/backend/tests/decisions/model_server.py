@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 from apps.backend.identifiers import new_id
+from apps.backend.tests.product import PATIENCE_SECONDS
 
 EXPLAIN, MODELS, OUTCOMES = "/v1/explain", "/v1/models", "/v1/outcomes"
 COLUMNS = {"age": (int, float), "income": (int, float), "purpose": (str,)}
@@ -149,11 +149,11 @@ def drip(handler: Handler, _: Any) -> None:
         handler.wfile.write(b" ")
 
 
-def after(seconds: float, then: Step) -> Step:
-    """Wait before a step."""
+def held(word: Event, then: Step) -> Step:
+    """Wait for a word before a step."""
 
     def step(handler: Handler, body: Any) -> None:
-        time.sleep(seconds)
+        word.wait(PATIENCE_SECONDS)
         then(handler, body)
 
     return step

@@ -1,14 +1,15 @@
 """Asking for a decision: what is answered is what is stored, once, with everything that it rests on."""
 
 import hashlib
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from apps.backend.decisions import granted as granted_module
 from apps.backend.decisions.granted import Granted
 from apps.backend.decisions.tables import decisions
 from apps.backend.identifiers import is_id
+from apps.backend.identity.authenticator import REMEMBERED_SECONDS
 from apps.backend.identity.tables import model_grants
 from apps.backend.problems import ProblemError
 from apps.backend.tests.decisions.conftest import Office
@@ -22,6 +23,7 @@ from apps.backend.tests.decisions.model_server import (
     answer,
     described,
 )
+from apps.backend.tests.product import StandingClock
 
 
 def test_the_answer_says_who_asked_what_was_decided_and_why(office: Office) -> None:
@@ -108,9 +110,10 @@ def test_a_model_that_is_not_granted_is_not_there(office: Office) -> None:
     assert office.models.asked == []
 
 
-def test_a_grant_that_is_taken_back_is_gone_after_seconds(office: Office) -> None:
+def test_a_grant_that_is_taken_back_is_gone_after_seconds(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     organisation, database = office.organisation.id, office.product.parts.database
-    granted = Granted(database, seconds=0.2)
+    granted, clock = Granted(database), StandingClock()
+    monkeypatch.setattr(granted_module, "time", clock)
 
     async def take_back() -> None:
         async with database.writing() as connection:
@@ -119,7 +122,7 @@ def test_a_grant_that_is_taken_back_is_gone_after_seconds(office: Office) -> Non
     office.product.run(granted.require(organisation, "loans"))
     office.product.run(take_back())
     office.product.run(granted.require(organisation, "loans"))
-    time.sleep(0.2)
+    clock.seconds += REMEMBERED_SECONDS
     for _ in range(2):
         with pytest.raises(ProblemError, match="no such model"):
             office.product.run(granted.require(organisation, "loans"))

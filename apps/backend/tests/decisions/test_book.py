@@ -138,10 +138,12 @@ def test_whoever_hangs_up_while_writing_for_others_takes_nothing_from_them(
 
         book = Watched(office.product.parts.database, wait)
         tasks = [asyncio.create_task(book.write(entry(template))) for _ in range(4)]
-        await asyncio.sleep(0.05)
+        while not book.transactions:
+            await asyncio.sleep(0)
         tasks[0].cancel()
         tasks[2].cancel()
-        await asyncio.sleep(0.05)
+        while not tasks[2].done():
+            await asyncio.sleep(0)
         go.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(error) for error in ended] == [

@@ -25,11 +25,11 @@ GOES_ON = {"audit_entries", "audit_heads", "decision_outcomes"}
 
 
 def everything(office: Office) -> dict[str, list[str]]:
-    """Every row of the organisation in every table, as text."""
+    """Every row of the organisation in every table, as text, in the order of the texts."""
     tables = [table for table in METADATA.tables.values() if "organisation_id" in table.c]
     own = office.organisation.id
     return {
-        table.name: [str(tuple(row)) for row in office.rows(select(table).where(table.c.organisation_id == own))]
+        table.name: sorted(str(tuple(row)) for row in office.rows(select(table).where(table.c.organisation_id == own)))
         for table in tables
     }
 

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from apps.backend.decisions import granted
+from apps.backend.identity import authenticator
 from apps.backend.observation.request_ids import REQUEST_ID
 from apps.backend.tests.decisions.conftest import Office
 from apps.backend.tests.decisions.model_server import APPLICATION, POOR, described
+from apps.backend.tests.product import StandingClock
 
 
 @contextmanager
@@ -112,7 +115,9 @@ def test_a_longer_list_needs_no_more_queries(office: Office) -> None:
     assert numbers == [4, 4]
 
 
-def test_a_decision_is_one_transaction_that_writes(office: Office) -> None:
+def test_a_decision_is_one_transaction_that_writes(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (authenticator, granted):
+        monkeypatch.setattr(module, "time", StandingClock())  # what was looked up is remembered
     office.decided()
     with counted(office) as statements:
         office.decided()

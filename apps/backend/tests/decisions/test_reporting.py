@@ -1,7 +1,6 @@
 """What came of decisions: kept first, passed on in order, again and again until it is taken or can never be."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,17 +11,8 @@ from apps.backend.decisions.tables import reports
 from apps.backend.tests.decisions import model_server as scripted
 from apps.backend.tests.decisions.conftest import Office
 from apps.backend.tests.decisions.model_server import EXPLAIN, OUTCOMES, described
+from apps.backend.tests.product import StandingClock, until
 from apps.backend.upstreams.breaker import CircuitBreaker
-
-SECONDS = 10
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def report(office: Office, decision: dict[str, Any], label: object = 1, **more: Any) -> dict[str, Any]:
@@ -40,21 +30,17 @@ def labels(office: Office, decision: dict[str, Any]) -> list[float]:
     return [outcome["label"] for outcome in sent(office, decision)]
 
 
-def _names(body: dict[str, Any]) -> set[str]:
-    return {outcome["id"] for outcome in body["outcomes"]}
-
-
 def reported(office: Office, **query: str) -> list[dict[str, Any]]:
     return list(office.viewer.get("/api/v1/outcomes", params=query).json()["items"])
 
 
 def states(office: Office) -> list[tuple[str, str | None]]:
     """State and code of every report, the first first."""
-    return [(row.state, row.code) for row in sorted(office.rows(_own(office)), key=lambda row: row.created_at)]
+    return [(row.state, row.code) for row in office.rows(_own(office))]
 
 
 def _own(office: Office) -> Any:
-    return reports.select().where(reports.c.organisation_id == office.organisation.id)
+    return reports.select().where(reports.c.organisation_id == office.organisation.id).order_by(reports.c.id)
 
 
 @pytest.fixture
@@ -173,7 +159,8 @@ def test_many_are_one_report(office: Office) -> None:
     assert answered.status_code == 201
     until(lambda: all(sent(office, made) for made in decisions))
     named = {made["prediction_id"] for made in decisions}
-    assert [len(body["outcomes"]) for body in office.models.bodies(OUTCOMES) if _names(body) & named] == [3]
+    together = [{outcome["id"] for outcome in body["outcomes"]} & named for body in office.models.bodies(OUTCOMES)]
+    assert [own for own in together if own] == [named]
     (entry,) = office.logged("outcomes.reported")
     assert entry.about == {"count": 3}
 
@@ -270,22 +257,22 @@ def test_a_later_report_waits_for_the_one_before(hurried: Office, monkeypatch: p
     until(lambda: states(hurried) == [("pending", "model_server_refusing")])
     hurried.models.always.clear()
     report(hurried, made, 1)
-    time.sleep(0.2)
+    hurried.product.run(send_reports(hurried.product.parts))
     assert sent(hurried, made) == []
     hurry(hurried)
     until(lambda: labels(hurried, made) == [0, 1])
 
 
-def test_nothing_is_sent_while_the_circuit_is_open(hurried: Office) -> None:
-    made, models = hurried.decided(), hurried.product.parts.model_server
-    before, models.breaker = models.breaker, CircuitBreaker(failures=1, open_seconds=1.0)
+def test_nothing_is_sent_while_the_circuit_is_open(hurried: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, models, clock = hurried.decided(), hurried.product.parts.model_server, StandingClock()
+    monkeypatch.setattr(models, "breaker", CircuitBreaker(failures=1, open_seconds=1.0, clock=clock))
     hurried.models.steps[EXPLAIN] = [scripted.answer(b"<html>")]
     assert hurried.ask().status_code == 503
     report(hurried, made)
-    time.sleep(0.2)
+    hurried.product.run(send_reports(hurried.product.parts))
     assert (models.breaker.state, states(hurried)) == ("open", [("pending", None)])
+    clock.seconds += 1.0
     until(lambda: states(hurried) == [("sent", None)])
-    models.breaker = before
 
 
 def test_pauses_grow_to_five_minutes() -> None:

@@ -101,14 +101,15 @@ def test_appeals_and_a_person_s_decision_are_told_and_what_is_for_the_file_is_no
     def read() -> str:
         return str(office.viewer.get(f"{path}/explanation").json()["text"])
 
-    day = made["created_at"][:10]
-    assert f"An appeal was filed on {day}. It is not answered yet." in read()
+    assert f"An appeal was filed on {appeal['filed_at'][:10]}. It is not answered yet." in read()
     answer = {"upheld": True, "words": "You were right"}
-    office.approver.post(f"{path}/appeals/{appeal['id']}/answer", json=answer).raise_for_status()
-    office.approver.post(f"{path}/overrules", json={"decision": 1, "reason": "for the file"}).raise_for_status()
+    answered = office.approver.post(f"{path}/appeals/{appeal['id']}/answer", json=answer).json()["answer"]
+    overrule = {"decision": 1, "reason": "for the file"}
+    overruled = office.approver.post(f"{path}/overrules", json=overrule).json()
     words = read()
-    assert f"It was answered on {day} and upheld: You were right." in words
-    assert f"A person decided on {day}, and this decision stands: favourable, “repaid”." in words
+    assert f"It was answered on {answered['answered_at'][:10]} and upheld: You were right." in words
+    decided = f"A person decided on {overruled['overruled_at'][:10]}, and this decision stands: favourable, “repaid”."
+    assert decided in words
     assert "for the file" not in words
     assert "grounds of hers" not in words
 

@@ -111,7 +111,7 @@ def _made(whole: Whole) -> Isolated:
     whole.do_jobs(*(job.name for job in whole.jobs))
     decision = owner.clients["viewer"].get(f"/api/v1/decisions/{owner.names['decision'][0]}").json()
     names = names_of(owner, shared, decision["prediction_id"])
-    interface = httpx.get(f"{product.address}/openapi.json").json()
+    interface = product.get("/openapi.json").json()
     found = Isolated(whole, owner, asker, twin, names, nowhere_like(names), operations_of(interface))
     found.told = texts(product, owner.organisation.id)
     for each in (asker, twin):

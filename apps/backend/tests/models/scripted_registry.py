@@ -6,7 +6,6 @@ import hashlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from apps.backend.tests.product import PATIENCE_SECONDS, until
+
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 PREFIX = "/v1/registry/models"
+KEEP_ALIVE_SECONDS = 600
+"""Longer than the backend keeps an idle connection: what it asks never meets the end of one."""
+
 CARD = b"# Model card\n"
 MEASURED = {"value": 0.86, "n": 6000, "lower": 0.85, "upper": 0.87, "confidence": 0.95, "method": "DeLong"}
 RATIO = {**MEASURED, "value": 0.9, "lower": 0.84, "upper": 0.97, "lowest": "female", "highest": "male"}
@@ -275,6 +279,16 @@ def half(content: bytes = b'{"model": ') -> Answer:
     return answer
 
 
+def held(word: threading.Event, then: Answer) -> Answer:
+    """Return an answer that comes when the word is given."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.to_thread(word.wait, PATIENCE_SECONDS)
+        await then(scope, receive, send)
+
+    return answer
+
+
 def altered(found: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return a copy with other content under the same digest."""
     return {**copy.deepcopy(found), **changes}
@@ -285,12 +299,14 @@ def running_app(app: ASGIApp) -> Iterator[str]:
     """Run an ASGI application on a free port of 127.0.0.1 and yield its address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=KEEP_ALIVE_SECONDS
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.005)
+        until(lambda: server.started)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -1,6 +1,5 @@
 """What was approved is done once in effect: services away, answers lost, processes ended in the middle."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ import pytest
 from apps.backend import moments
 from apps.backend.models.promotions import LEASE
 from apps.backend.models.tables import promotions
-from apps.backend.tests.models.conftest import BOTH, PROMOTIONS, Office, never_open
+from apps.backend.tests.models.conftest import BOTH, PROMOTIONS, Office, never_open, rows
 from apps.backend.tests.models.scripted_registry import Fault, half, refusal
-from apps.backend.tests.product import NOWHERE, Product, running_backend
+from apps.backend.tests.product import NOWHERE, Product, running_backend, until
 
 LOST = [half(), refusal(500, "failed"), refusal(503, "outcome_unknown")]
 
@@ -41,9 +40,10 @@ def test_what_is_approved_while_the_service_is_busy_is_done_later(office: Office
     waiting = office.approve(promotion)
     assert (waiting.status_code, waiting.json()["state"]) == (200, "approved")
     assert waiting.json()["problem"] == "evidence_service_busy"
-    office.carry_out(now=moments.now())
+    (waits,) = rows(office.product, promotions.select().where(promotions.c.id == promotion))
+    office.carry_out(now=waits.next_try_at - 1)
     assert office.read(promotion)["state"] == "approved"  # its next try is not due yet
-    office.carry_out()
+    office.carry_out(now=waits.next_try_at)
     done = office.read(promotion)
     assert (done["state"], done["tries"], done["problem"]) == ("done", 2, None)
 
@@ -89,10 +89,12 @@ def test_a_roll_back_whose_answer_was_lost_waits_a_minute(office: Office) -> Non
     office.registry.champions["loans"] = ["3", "1"]
     promotion = office.asked(None)
     office.registry.faults = [Fault("POST", "rollbacks", half())]
+    before = moments.now()
     office.approve(promotion)
-    office.carry_out(now=moments.now() + 59 * moments.MICROSECONDS)
+    after = moments.now()
+    office.carry_out(now=before + 60 * moments.MICROSECONDS)
     assert len(office.registry.changes()) == 1
-    office.carry_out(now=moments.now() + 63 * moments.MICROSECONDS)
+    office.carry_out(now=after + 63 * moments.MICROSECONDS)
     assert len(office.registry.changes()) == 2
 
 
@@ -177,7 +179,5 @@ def test_the_job_runs_in_a_running_backend(office: Office) -> None:
     office.approve(promotion)
     change(office, promotion, next_try_at=0)
     with running_backend(office.product.parts.settings):
-        until = time.monotonic() + 10
-        while office.read(promotion)["state"] == "approved" and time.monotonic() < until:
-            time.sleep(0.02)
+        until(lambda: office.read(promotion)["state"] != "approved")
     assert office.read(promotion)["state"] == "done"

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 from apps.backend import moments
@@ -12,7 +11,7 @@ from apps.backend.identity.secrets import KEY_PREFIX, digest_of, new_secret
 from apps.backend.identity.tables import model_grants, service_keys
 from apps.backend.tests.models.conftest import BOTH, PROMOTIONS, Office
 from apps.backend.tests.models.scripted_registry import Fault, refusal
-from apps.backend.tests.product import NO_CERTIFICATES
+from apps.backend.tests.people.members import ask
 
 
 @BOTH
@@ -118,9 +117,8 @@ def test_a_key_of_the_same_name_is_no_second_person(office: Office) -> None:
             await connection.execute(service_keys.insert(), {**row, "name": "analyst", "digest": digest_of(secret)})
 
     office.product.run(exchange())
-    headers = {"Authorization": f"Bearer {secret}"}
-    with httpx.Client(base_url=office.product.address, headers=headers, verify=NO_CERTIFICATES) as client:
-        answered = client.post(f"{PROMOTIONS}/{promotion}/approval", json={"words": "another me"})
+    path = f"{PROMOTIONS}/{promotion}/approval"
+    answered = ask(office.product.address, secret, "POST", path, {"words": "another me"})
     assert (answered.status_code, answered.json()["code"]) == (409, "second_person_needed")
 
 

@@ -14,10 +14,17 @@ from typing import Any
 import pytest
 
 from apps.backend.command_line import main
+from apps.backend.tests.product import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[4]
 COMMAND = (sys.executable, "-m", "apps.backend.command_line")
-PATIENCE_SECONDS = 60
+GRACIOUS = f"""
+from apps.backend.command_line import main
+from apps.backend.operation import serving
+serving.GRACE_SECONDS = {PATIENCE_SECONDS:.0f}
+main()
+"""
+"""The command, which gives requests longer than ten seconds to end."""
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:
@@ -75,10 +82,10 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **changes: str) -> Iterator[Served]:
+def serving(folder: Path, *arguments: str, command: tuple[str, ...] = COMMAND, **changes: str) -> Iterator[Served]:
     """Serve on a free port until told; a process that is still there is killed."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", "--json", *arguments],
+        [*command, "serve", "--port", "0", "--json", *arguments],
         cwd=folder,
         env=environment(folder, **changes),
         stdout=subprocess.PIPE,
@@ -92,7 +99,8 @@ def serving(folder: Path, *arguments: str, **changes: str) -> Iterator[Served]:
             events.append(json.loads(line))
             if events[-1]["event"] == "ready":
                 break
-        assert events, process.stderr.read() if process.stderr else ""
+        is_ready = bool(events) and events[-1]["event"] == "ready"
+        assert is_ready, process.stderr.read() if process.stderr else ""
         yield Served(process, str(events[-1]["address"]), events)
     finally:
         if process.poll() is None:

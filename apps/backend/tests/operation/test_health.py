@@ -16,7 +16,14 @@ from apps.backend.operation import readiness
 from apps.backend.parts import Parts
 from apps.backend.storage.database import Database
 from apps.backend.storage.schema import VERSION_TABLE, is_current, upgrade
-from apps.backend.tests.product import Product, running_backend, small_settings
+from apps.backend.tests.product import (
+    NO_CERTIFICATES,
+    PATIENCE_SECONDS,
+    Product,
+    running_backend,
+    small_settings,
+    until,
+)
 
 TOKEN = "a-token-of-the-operator"
 
@@ -24,6 +31,14 @@ TOKEN = "a-token-of-the-operator"
 @pytest.fixture(autouse=True)
 def _look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+
+
+def asked(product: Product, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.request(
+        method, product.address + path, headers=named, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES
+    )
 
 
 def number(exposition: str, line: str) -> float:
@@ -33,7 +48,7 @@ def number(exposition: str, line: str) -> float:
 
 
 def test_ready_tells_the_upstreams_as_notes(product: Product) -> None:
-    answer = httpx.get(f"{product.address}/readyz")
+    answer = product.get("/readyz")
     assert answer.status_code == 200
     found = answer.json()
     assert (found["status"], found["database"]) == ("ready", "current")
@@ -47,23 +62,23 @@ def test_other_tables_are_not_ready_and_alive_all_the_same(tmp_path: Path) -> No
 
     with running_backend(small_settings(tmp_path)) as running:
         running.run(change(running.parts))
-        answer = httpx.get(f"{running.address}/readyz")
+        answer = running.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         assert "migrate" in answer.json()["detail"]
         assert answer.headers["retry-after"]
-        assert httpx.get(f"{running.address}/healthz").json() == {"status": "alive"}
-        assert number(httpx.get(f"{running.address}/metrics").text, "fairmind_backend_ready") == 0.0
+        assert running.get("/healthz").json() == {"status": "alive"}
+        assert number(running.get("/metrics").text, "fairmind_backend_ready") == 0.0
 
 
 def test_a_database_that_is_away_is_not_ready(tmp_path: Path) -> None:
     with running_backend(small_settings(tmp_path)) as running:
         original, away = running.parts.database, Database("postgresql://127.0.0.1:9/none")
         running.parts.database = away
-        answer = httpx.get(f"{running.address}/readyz", timeout=20)
+        answer = running.get("/readyz")
         running.parts.database = original
         running.run(away.close())
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
-        assert httpx.get(f"{running.address}/readyz").status_code == 200
+        assert running.get("/readyz").status_code == 200
 
 
 def test_requests_are_counted_by_route(product: Product) -> None:
@@ -71,10 +86,10 @@ def test_requests_are_counted_by_route(product: Product) -> None:
         'http_server_request_duration_seconds_count{http_request_method="GET",'
         'http_response_status_code="401",http_route="/api/v1/users/{user_id}"}'
     )
-    httpx.get(f"{product.address}/api/v1/users/somebody")
-    before = number(httpx.get(f"{product.address}/metrics").text, line)
-    httpx.get(f"{product.address}/api/v1/users/somebody-else")
-    after = httpx.get(f"{product.address}/metrics")
+    product.get("/api/v1/users/somebody")
+    before = number(product.get("/metrics").text, line)
+    product.get("/api/v1/users/somebody-else")
+    after = product.get("/metrics")
     assert number(after.text, line) == before + 1
     assert after.headers["content-type"].startswith("text/plain; version=")
     assert "somebody" not in after.text
@@ -82,18 +97,20 @@ def test_requests_are_counted_by_route(product: Product) -> None:
 
 def test_unknown_paths_and_methods_are_one_label_each(product: Product) -> None:
     for path in ("/secret-1", "/secret-2"):
-        httpx.request("BREW", f"{product.address}{path}")
-    told = httpx.get(f"{product.address}/metrics").text
+        asked(product, path, "BREW")
+    told = product.get("/metrics").text
     assert 'http_request_method="_OTHER",http_response_status_code="404",http_route="none"' in told
     assert "secret" not in told
     assert "BREW" not in told
 
 
 def test_breakers_jobs_and_connections_are_told(product: Product) -> None:
-    told = httpx.get(f"{product.address}/metrics").text
+    done = 'fairmind_backend_jobs_total{job="forget repeated requests",outcome="done"} '
+    until(lambda: done in product.get("/metrics").text)
+    told = product.get("/metrics").text
     assert number(told, 'fairmind_backend_breaker_state{state="closed",upstream="model_server"}') == 1
     assert number(told, 'fairmind_backend_breaker_state{state="open",upstream="model_server"}') == 0
-    assert number(told, 'fairmind_backend_jobs_total{job="forget repeated requests",outcome="done"}') >= 1
+    assert number(told, done.strip()) >= 1
     assert number(told, 'fairmind_backend_database_connections{state="in_use"}') >= 0
     assert number(told, "fairmind_backend_ready") == 1
     assert number(told, "fairmind_backend_requests_in_flight") == 1
@@ -116,8 +133,9 @@ def test_a_job_that_fails_is_counted_and_comes_again() -> None:
         background = Background()
         background.every(0.01, "failing", fail)
         background.start()
-        while len(runs) < 3:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(runs) < 3:
+                await asyncio.sleep(0.01)
         await background.stop()
 
     asyncio.run(run())
@@ -126,25 +144,24 @@ def test_a_job_that_fails_is_counted_and_comes_again() -> None:
 
 
 def test_numbers_are_for_this_machine_without_a_token(product: Product) -> None:
-    assert httpx.get(f"{product.address}/metrics").status_code == 200
-    handed_on = httpx.get(f"{product.address}/metrics", headers={"x-forwarded-for": "203.0.113.1"})
+    assert product.get("/metrics").status_code == 200
+    handed_on = asked(product, "/metrics", x_forwarded_for="203.0.113.1")
     assert (handed_on.status_code, handed_on.json()["code"]) == (401, "unauthenticated")
 
 
 def test_numbers_are_for_the_token_where_there_is_one(tmp_path: Path) -> None:
     with running_backend(small_settings(tmp_path, metrics_token=TOKEN)) as running:
-        address = f"{running.address}/metrics"
-        assert httpx.get(address).status_code == 401
-        assert httpx.get(address, headers={"authorization": "Bearer another-token-entirely"}).status_code == 401
-        told = httpx.get(address, headers={"authorization": f"Bearer {TOKEN}"})
+        assert running.get("/metrics").status_code == 401
+        assert asked(running, "/metrics", authorization="Bearer another-token-entirely").status_code == 401
+        told = asked(running, "/metrics", authorization=f"Bearer {TOKEN}")
         assert told.status_code == 200
         admin = running.organisation("any").client("admin")
         assert admin.get("/metrics").status_code == 401, "the numbers are of all organisations"
 
 
 def test_the_docs_show_every_operation_and_load_nothing(product: Product) -> None:
-    page = httpx.get(f"{product.address}/docs")
-    document = httpx.get(f"{product.address}/openapi.json").json()
+    page = product.get("/docs")
+    document = product.get("/openapi.json").json()
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert "<script" not in page.text
@@ -160,9 +177,8 @@ def test_the_docs_show_every_operation_and_load_nothing(product: Product) -> Non
 
 def test_a_proxy_that_is_named_tells_whose_request_it_is(tmp_path: Path) -> None:
     with running_backend(small_settings(tmp_path, proxies=("127.0.0.1",), unknown_per_minute=1)) as running:
-        path = f"{running.address}/api/v1/me"
         statuses = [
-            httpx.get(path, headers={"x-forwarded-for": client}).status_code
+            asked(running, "/api/v1/me", x_forwarded_for=client).status_code
             for client in ("203.0.113.1", "203.0.113.1", "203.0.113.2")
         ]
     assert statuses == [401, 429, 401]

@@ -4,10 +4,9 @@ import json
 import signal
 import socket
 import sqlite3
-import time
+import sys
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,21 +14,16 @@ import pytest
 from apps.backend.operation import serving as serving_module
 from apps.backend.operation.serving import is_loopback, listen
 from apps.backend.settings import SettingError
-from apps.backend.tests.operation.running_command import Run, runner, serving
-from apps.backend.tests.product import running_backend, small_settings
-from tests.raw_http import whole_answer
+from apps.backend.tests.operation.running_command import GRACIOUS, Run, runner, serving
+from apps.backend.tests.product import NO_CERTIFICATES, PATIENCE_SECONDS, running_backend, small_settings, until
+from tests.raw_http import CONTINUE, connected, whole_answer
 
-HALF = b"POST /api/v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{"
+HALF = b"POST /api/v1/sessions HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{"
 
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     return runner(tmp_path, capsys, monkeypatch)
-
-
-def connected(address: str) -> socket.socket:
-    parts = urlsplit(address)
-    return socket.create_connection((parts.hostname, parts.port), timeout=30)
 
 
 def is_refused(address: str) -> bool:
@@ -45,8 +39,9 @@ def test_it_says_when_it_listens_answers_and_ends(tmp_path: Path) -> None:
         assert [event["event"] for event in served.events] == ["listening", "warning", "ready"]
         assert "TLS" in served.events[1]["warning"]
         address = served.address.replace("0.0.0.0", "127.0.0.1")
-        assert httpx.get(f"{address}/readyz").json()["database"] == "current"
-        answer = httpx.get(f"{address}/api/v1/models/secret-name/versions", headers={"x-request-id": "seen-1"})
+        with httpx.Client(base_url=address, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES) as client:
+            assert client.get("/readyz").json()["database"] == "current"
+            answer = client.get("/api/v1/models/secret-name/versions", headers={"x-request-id": "seen-1"})
         assert answer.status_code == 401
         served.tell(signal.SIGINT)
         code, later, log = served.end()
@@ -68,15 +63,13 @@ def test_it_says_when_it_listens_answers_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_request_that_has_begun_is_answered_to_the_end(tmp_path: Path) -> None:
-    with serving(tmp_path, FAIRMIND_BACKEND_HTTPS="on") as served:
+    command = (sys.executable, "-c", GRACIOUS)
+    with serving(tmp_path, command=command, FAIRMIND_BACKEND_HTTPS="on") as served:
         with connected(served.address) as connection:
             connection.sendall(HALF)
-            time.sleep(0.3)
+            assert connection.recv(65536) == CONTINUE, "it has begun"
             served.tell()
-            deadline = time.monotonic() + 8
-            while not is_refused(served.address):
-                assert time.monotonic() < deadline, "new connections are refused while it ends"
-                time.sleep(0.05)
+            until(lambda: is_refused(served.address))
             connection.sendall(b"}")
             assert connection.recv(65536).startswith(b"HTTP/1.1 422")
         assert served.end()[0] == 0
@@ -87,9 +80,10 @@ def test_what_does_not_end_in_its_time_is_told_so(tmp_path: Path, monkeypatch: p
     with running_backend(small_settings(tmp_path)) as running:
         connection = connected(running.address)
         connection.sendall(HALF)
-        time.sleep(0.3)
+        begun = connection.recv(65536)
     with connection:
         answer = whole_answer(connection)
+    assert begun == CONTINUE
     assert answer.startswith(b"HTTP/1.1 503")
     assert b'"code":"ending"' in answer
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import httpx
 import typer.main
 
 from apps.backend import identity, people
@@ -52,7 +51,7 @@ def test_every_command_that_the_page_shows_exists() -> None:
 
 
 def test_every_operation_says_what_it_does_and_how_it_refuses(product: Product) -> None:
-    document = httpx.get(f"{product.address}/openapi.json").json()
+    document = product.get("/openapi.json").json()
     for method, path in ROUTES:
         operation = document["paths"][path][method.lower()]
         assert operation["operationId"]

@@ -34,7 +34,7 @@ ROUTES: dict[tuple[str, str], tuple[Role | None, int, Any]] = {
 
 
 def test_the_table_names_every_route_of_people(product: Product) -> None:
-    document = httpx.get(f"{product.address}/openapi.json").json()
+    document = product.get("/openapi.json").json()
     served = {
         (method.upper(), path)
         for path, operations in document["paths"].items()

@@ -1,6 +1,7 @@
 """Sessions: opened by the right password alone, ended by time, by their user, by an admin."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,15 @@ from sqlalchemy import func, select
 
 from apps.backend import moments
 from apps.backend.identifiers import new_id
+from apps.backend.identity import authenticator
+from apps.backend.identity.authenticator import REMEMBERED_SECONDS
 from apps.backend.identity.passwords import Checked, Passwords
 from apps.backend.identity.secrets import digest_of
 from apps.backend.identity.tables import sessions, users
 from apps.backend.people.routes import EXPIRED_SESSIONS, REFUSED_SIGN_INS
 from apps.backend.people.sessions import LASTS, MOST_OF_A_USER
 from apps.backend.tests.people.members import OTHER_PASSWORD, PASSWORD, ask, entries, job, make_user, rows, who, write
-from apps.backend.tests.product import Organisation, Product
+from apps.backend.tests.product import Organisation, Product, StandingClock, running_backend, small_settings
 
 HOURS_12 = 12 * 3600 * moments.MICROSECONDS
 
@@ -29,6 +32,14 @@ class Counted(Passwords):
     async def check(self, stored: str | None, password: str) -> Checked:
         self.checked.append(stored is not None)
         return await super().check(stored, password)
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A backend whose jobs run when a test says so, and never beside it."""
+    settings = small_settings(tmp_path_factory.mktemp("backend"))
+    with running_backend(settings, lambda parts: parts.background.jobs.clear()) as running:
+        yield running
 
 
 @pytest.fixture
@@ -68,17 +79,19 @@ def test_a_session_that_is_over_opens_nothing(product: Product, organisation: Or
     assert who(member, token) == 401
 
 
-def test_a_session_is_not_remembered_beyond_its_end(product: Product, organisation: Organisation) -> None:
-    import time
-
-    member = make_user(organisation)
+def test_a_session_is_not_remembered_beyond_its_end(
+    product: Product, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, clock, left = make_user(organisation), StandingClock(), REMEMBERED_SECONDS / 2
     token = member.token()
-    write(
-        product,
-        sessions.update().where(sessions.c.user_id == member.id).values(expires_at=moments.now() + 400_000),
-    )
+    for name in ("time", "moments"):
+        monkeypatch.setattr(authenticator, name, clock)
+    end = clock.now() + round(left * moments.MICROSECONDS)
+    write(product, sessions.update().where(sessions.c.user_id == member.id).values(expires_at=end))
     assert who(member, token) == 200
-    time.sleep(0.45)
+    clock.seconds += left / 2
+    assert who(member, token) == 200
+    clock.seconds += left
     assert who(member, token) == 401
 
 

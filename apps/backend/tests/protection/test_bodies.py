@@ -11,19 +11,19 @@ from apps.backend.protection import bodies
 from apps.backend.protection.bodies import FORM_BYTES, MOST_JSON_BYTES, BodyBounds
 from apps.backend.tests.product import Product, running_backend, small_settings
 from apps.backend.tests.protection.routes_for_tests import Latch, add_to
-from tests.raw_http import asked, connected, read_all
+from apps.backend.tests.protection.steering import later, noted
+from tests.raw_http import CONTINUE, asked, connected, read_all
 
 UPLOAD_BYTES = 3 << 20
-SHORT = 0.5
+SHORT, LONG = 0.5, 30.0
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A backend whose patience is short and whose uploads are small."""
+    """A backend whose uploads are small; a test of its patience makes that short."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BodyBounds, "body_seconds", SHORT)
-        patch.setattr(BodyBounds, "upload_seconds", 3 * SHORT)
+        patch.setattr(BodyBounds, "body_seconds", LONG)
         settings = small_settings(tmp_path_factory.mktemp("bodies"), upload_bytes=UPLOAD_BYTES)
         with running_backend(settings, extend=lambda app: add_to(app, Latch())) as running:
             yield running
@@ -81,12 +81,16 @@ def test_a_client_that_asks_first_is_told_before_it_sends(server: Product) -> No
         assert connection.recv(65536).startswith(b"HTTP/1.1 413")
 
 
-def test_a_slow_body_is_refused_in_its_time(server: Product) -> None:
+def test_a_slow_body_is_refused_in_its_time(server: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BodyBounds, "body_seconds", SHORT)
     request = b"POST /test/any HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{"
     assert b'"code":"slow_body"' in asked(server.address, request)
 
 
-def test_a_file_that_stands_still_is_refused_in_its_time(server: Product, client: httpx.Client) -> None:
+def test_a_file_that_stands_still_is_refused_in_its_time(
+    server: Product, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BodyBounds, "body_seconds", SHORT)
     secret = client.headers["authorization"].encode()
     head = b"POST /test/files/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: " + secret
     request = head + b"\r\ncontent-type: text/csv\r\ncontent-length: 1000\r\n\r\nrow"
@@ -95,20 +99,26 @@ def test_a_file_that_stands_still_is_refused_in_its_time(server: Product, client
     assert b'"code":"slow_body"' in answer
 
 
-def test_a_file_that_trickles_is_refused_in_its_time(server: Product, client: httpx.Client) -> None:
+def test_a_file_that_trickles_is_refused_in_its_time(
+    server: Product, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BodyBounds, "upload_seconds", 3 * LONG)
     secret = client.headers["authorization"].encode()
     head = b"POST /test/files/a HTTP/1.1\r\nhost: x\r\nauthorization: " + secret
     with connected(server.address) as connection:
-        connection.sendall(head + b"\r\ncontent-type: text/csv\r\ncontent-length: 1000\r\n\r\n")
-        connection.settimeout(SHORT / 4)
+        began = server.loop.time()
+        connection.sendall(head + b"\r\ncontent-type: text/csv\r\nexpect: 100-continue\r\ncontent-length: 1000\r\n\r\n")
+        assert connection.recv(65536) == CONTINUE
+        connection.settimeout(0.02)
         answer, sent = b"", 0
         while not answer and sent < 100:
             connection.sendall(b"row\n")
             sent += 1
+            later(server, LONG / 6)
             with suppress(TimeoutError):
                 answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 408")
-    assert 6 < sent < 40
+    assert server.loop.time() - began >= 3 * LONG, "a piece now and then is no pause"
 
 
 def test_only_so_many_files_are_received_at_once(
@@ -117,29 +127,30 @@ def test_only_so_many_files_are_received_at_once(
     monkeypatch.setattr(bodies, "MOST_UPLOADS", 1)
     secret = client.headers["authorization"].encode()
     head = b"POST /test/files/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: " + secret
-    request = head + b"\r\ncontent-type: text/csv\r\ncontent-length: 8\r\n\r\nhalf"
+    request = head + b"\r\ncontent-type: text/csv\r\nexpect: 100-continue\r\ncontent-length: 8\r\n\r\n"
     with connected(server.address) as connection:
         connection.sendall(request)
-        busy = None
-        for _ in range(20):
-            busy = client.post("/test/files/b", content=b"row", headers={"content-type": "text/csv"})
-            if busy.status_code == 503:
-                break
-        connection.sendall(b"half")
+        assert connection.recv(65536) == CONTINUE, "the file is being received from here on"
+        busy = client.post("/test/files/b", content=b"row", headers={"content-type": "text/csv"})
+        connection.sendall(b"12345678")
         assert b'{"bytes":8}' in read_all(connection)
-    assert busy is not None
     assert seen(busy) == (503, "busy")
     assert busy.headers["retry-after"] == "5"
     assert client.post("/test/files/b", content=b"row", headers={"content-type": "text/csv"}).status_code == 200
 
 
 def test_a_client_that_goes_away_in_the_middle_is_no_failure(
-    server: Product, capsys: pytest.CaptureFixture[str]
+    server: Product, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wait_for = noted(monkeypatch)
     with connected(server.address) as connection:
-        connection.sendall(b"POST /test/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
-    assert httpx.get(f"{server.address}/healthz").status_code == 200
-    assert "failure" not in capsys.readouterr().out
+        head = b"POST /test/echo HTTP/1.1\r\nhost: x\r\nx-request-id: gone-1\r\ncontent-length: 10"
+        connection.sendall(head + b"\r\n\r\n{")
+    wait_for("gone-1")
+    assert server.get("/healthz").status_code == 200
+    logged = capsys.readouterr().out
+    assert "status=499" in logged
+    assert "failure" not in logged
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.backend.tests.product import running_backend, small_settings
+from apps.backend.tests.product import NO_CERTIFICATES, PATIENCE_SECONDS, running_backend, small_settings
 from apps.backend.tests.protection.routes_for_tests import Latch, add_to
 
 NAME, NUMBER = "Lovelace", 98765432109
@@ -19,7 +19,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = small_settings(tmp_path_factory.mktemp("misfits"))
     with (
         running_backend(settings, extend=lambda app: add_to(app, Latch())) as running,
-        httpx.Client(base_url=running.address) as made,
+        httpx.Client(base_url=running.address, timeout=PATIENCE_SECONDS, verify=NO_CERTIFICATES) as made,
     ):
         yield made
 

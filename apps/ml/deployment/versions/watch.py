@@ -134,11 +134,17 @@ def nudge(path: Path) -> int:
     """Wake the watchers that look at `path`, and return its new time in nanoseconds; OSError where it cannot be set.
 
     The time is set in nanoseconds by hand: the clock of a file system is coarser, and of two touches one could be lost.
+    It is set in one step, a new file's before it has its name: a watcher that saw two times would refresh twice.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
     now = time.time_ns()
-    os.utime(path, ns=(now, now))
+    try:
+        os.utime(path, ns=(now, now))
+    except FileNotFoundError:
+        new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        new.touch()
+        os.utime(new, ns=(now, now))
+        new.replace(path)
     return path.stat().st_mtime_ns
 
 

@@ -27,7 +27,7 @@ from apps.ml.tests.protected_server import serving
 TRAINING_ROWS = 200
 ROWS = 300
 THRESHOLD = 0.4
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 COLUMNS = (
     ColumnSchema("age", "numeric", integer=True, nullable=False, minimum=18, maximum=90, description="Age in years."),
     ColumnSchema("monthly-income", "numeric", nullable=True),

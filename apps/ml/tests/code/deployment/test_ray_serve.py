@@ -109,7 +109,7 @@ def serving(args: dict[str, str]) -> Iterator[httpx.Client]:
         try:
             serve.start(http_options={"host": "127.0.0.1", "port": port})
             serve.run(model_server(args), route_prefix="/")
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
                 yield client
         finally:
             serve.shutdown()

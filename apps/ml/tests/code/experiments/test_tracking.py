@@ -29,7 +29,7 @@ def test_three_processes_may_use_an_empty_store_first_at_the_same_time(tmp_path:
         )
         for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=120) for process in processes]
+    outputs = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert len({output for output, _ in outputs}) == 1
     assert [errors for _, errors in outputs] == ["", "", ""]

@@ -2,6 +2,7 @@ import io
 
 import pytest
 
+from apps.ml.models import progress
 from apps.ml.models.progress import fit_progress, lines
 
 
@@ -10,7 +11,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_short_fit_prints_nothing() -> None:
+def test_a_short_fit_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 3600.0)  # this one is not long, on any machine
     stream = io.StringIO()
     with fit_progress("Fitting", stream) as report:
         report(1, 10, 0.5)

@@ -32,7 +32,8 @@ if __name__ == "__main__":
     before = append_until_full(journal, 10_000)
     trouble = journal.trouble()
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    time.sleep(0.5)
+    while not journal.room:
+        time.sleep(0.01)
     after = append_until_full(journal, 300)
     journal.close()
     print(json.dumps({"before": before, "after": after, "trouble": trouble, "trouble_after": journal.trouble()}))

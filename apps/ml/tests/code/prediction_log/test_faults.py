@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +28,9 @@ from apps.ml.tests.code.prediction_log.conftest import append_all
 from apps.ml.tests.code.prediction_log.made_up_entries import answer_entry, outcome_entry, version_entry
 
 HERE = "apps.ml.tests.code.prediction_log"
-APPENDING_SECONDS = 0.6
+FEWEST_TOLD = 300
 WRITER_KILLS = 5
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @contextmanager
@@ -50,11 +51,10 @@ def killed_under_load(root: Path, processes: int = 1) -> set[bytes]:
         with started("appending_process", str(root / f"worker-{number}"), "2") as process:
             output = process.stdout
             assert output is not None
-            told.add(output.read(16))
-            time.sleep(APPENDING_SECONDS)
+            names = output.read(16 * FEWEST_TOLD)
             process.kill()
-            rest = output.read()
-        told |= {rest[start : start + 16] for start in range(0, len(rest) - 15, 16)}
+            names += output.read()
+        told |= {names[start : start + 16] for start in range(0, len(names) - 15, 16)}
     return told
 
 
@@ -74,7 +74,7 @@ def moved_on(engine: Engine, root: Path, before: int) -> bool:
 
 def test_every_answer_whose_append_returned_is_there_after_kill_9(engine: Engine, root: Path) -> None:
     told = killed_under_load(root, processes=2)
-    assert len(told) > 500
+    assert len(told) >= 2 * FEWEST_TOLD
     writer = LogWriter(engine, root)
     while (written := writer.write_once()).entries or written.more:
         assert written.rejected == 0
@@ -115,12 +115,13 @@ def test_while_the_database_is_away_the_journal_grows_the_status_tells_and_then_
             for _ in range(50):
                 journal.append(answer_entry())
             wait_until(lambda: status(root).error is not None and status(root).lag_seconds > 0.6)
-            assert status(root).waiting_bytes > 50 * 200
-            assert time.time() - status(root).at < 2.0
-            assert "wait for the database" in str(journal.trouble())
+            wait_until(lambda: status(root).waiting_bytes > 50 * 200)
+            told = status(root).at
+            wait_until(lambda: status(root).at > told)
+            wait_until(lambda: "wait for the database" in str(journal.trouble()))
             journal.append(answer_entry())
         wait_until(lambda: status(root).waiting_bytes == 0 and status(root).error is None)
-        assert journal.trouble() is None
+        wait_until(lambda: journal.trouble() is None)
         assert count(engine, calls) == 51
     journal.close()
 
@@ -187,7 +188,7 @@ def away(engine: Engine) -> Iterator[None]:
         yield
         assert not path.exists(), "a file that was moved away is not replaced by an empty one"
     finally:
-        for file in files:
+        for file in reversed(files):  # the database last: whoever finds it finds its write-ahead log too
             Path(f"{file}.away").rename(file)
 
 
@@ -200,18 +201,31 @@ def stopped_postgres(engine: Engine) -> Iterator[None]:
     os.kill(int((folder / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
     wait_until(lambda: not (folder / "postmaster.pid").exists())
     try:
-        yield
+        with kept_free(port):
+            yield
     finally:
-        start_postgres(folder, port)
+        wait_until(lambda: has_started(folder, port))
 
 
-def start_postgres(folder: Path, port: int | None) -> None:
+@contextmanager
+def kept_free(port: int | None) -> Iterator[None]:
+    """Nobody listens on a port, and no other process gets it as its own meanwhile, where none has it already."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            kept.bind(("127.0.0.1", port or 0))
+        yield
+
+
+def has_started(folder: Path, port: int | None) -> bool:
+    """Start the server; it cannot as long as another process has its port as the own end of a connection."""
     user = shutil.which("runuser") if os.geteuid() == 0 else None
     before = [] if user is None else [user, "-u", folder.owner(), "--"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
     found = str(shutil.which("pg_ctl"))
-    command = [*before, found, "-D", str(folder), "-w", "-l", str(folder.parent / "log"), "-o", options, "start"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+    command = [*before, found, "-D", str(folder), "-w", "-t", str(round(SECONDS)), "-l", str(folder.parent / "log")]
+    quiet = subprocess.DEVNULL
+    return subprocess.run([*command, "-o", options, "start"], stdout=quiet, stderr=quiet, cwd="/").returncode == 0
 
 
 def status(root: Path) -> WriterStatus:

@@ -28,8 +28,9 @@ def all_of(engine: Engine, wanted: Wanted = Wanted(), **options: object) -> list
 
 
 def test_answers_come_as_columns_with_the_labels_that_hold_now(engine: Engine, root: Path) -> None:
-    first = answer_entry((0.25, 0.75), rows=[ROW, {**ROW, "age": 18, "homeowner": 0, "monthly-income": None}])
-    second = answer_entry((0.5,), arm="challenger")
+    rows = [ROW, {**ROW, "age": 18, "homeowner": 0, "monthly-income": None}]
+    first = answer_entry((0.25, 0.75), rows=rows, at=10)
+    second = answer_entry((0.5,), arm="challenger", at=20)
     labels = (outcome_entry(first.call, 1, 0.0, at=1), outcome_entry(first.call, 1, 1.0, at=2))
     write_all(engine, root, version_entry(), first, second, *labels)
     (batch,) = all_of(engine)
@@ -47,7 +48,8 @@ def test_answers_come_as_columns_with_the_labels_that_hold_now(engine: Engine, r
 
 
 def test_sensitive_values_come_only_where_they_are_asked_for(engine: Engine, root: Path) -> None:
-    write_all(engine, root, version_entry(), answer_entry(), answer_entry(rows=[{**ROW, "gender": None}]))
+    second = answer_entry(rows=[{**ROW, "gender": None}], at=20)
+    write_all(engine, root, version_entry(), answer_entry(at=10), second)
     assert "gender" not in all_of(engine)[0].inputs
     assert all_of(engine, sensitive=True)[0].inputs["gender"] == ["female", None]
 

@@ -1,15 +1,21 @@
 """The tables: made and taken back by migrations, the same as the code says, by whoever starts first."""
 
+import sqlite3
 import stat
 import threading
+import time
+from contextlib import closing
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from apps.ml.errors import BadInputError, ServiceUnavailableError
+from apps.ml.prediction_log import database
 from apps.ml.prediction_log.database import answering, database_address, open_database
 from apps.ml.prediction_log.schema import VERSION_TABLE, downgrade, newest_revision, require_current, upgrade
 from apps.ml.prediction_log.tables import metadata
@@ -65,6 +71,36 @@ def test_several_that_start_at_once_make_the_tables_once(address: str) -> None:
     require_current(engines[0])
     for engine in engines:
         engine.dispose()
+
+
+def test_a_new_sqlite_file_that_somebody_writes_to_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes first switches the file to a write-ahead log; SQLite by itself refuses the others at once."""
+    made = open_database(f"sqlite:///{tmp_path}/log.db", create=True)
+    waits: list[float] = []
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def until_the_other_ends(seconds: float) -> None:
+            waits.append(seconds)
+            other.execute("COMMIT")
+
+        monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=time.monotonic, sleep=until_the_other_ends))
+        with made.connect() as connection:
+            assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    assert len(waits) == 1
+
+
+def test_an_sqlite_file_that_stays_locked_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, clock = open_database(f"sqlite:///{tmp_path}/log.db", create=True), count(step=3)
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ServiceUnavailableError, match="does not answer"), answering(made):
+            upgrade(made)
 
 
 def test_an_sqlite_file_is_made_for_its_owner_alone_and_only_where_it_is_asked_for(tmp_path: Path) -> None:

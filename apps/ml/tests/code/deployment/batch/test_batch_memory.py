@@ -18,18 +18,34 @@ MORE_MEGABYTES = 50
 """What the many pieces may take more; the rows of all of them take over 150 MB before any is scored."""
 
 LONG_NAME = 1500
-PEAK = "import resource, sys; from apps.ml.tests.scoring_process import main; main(*sys.argv[1:4], int(sys.argv[4])); "
-PEAK += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+STATUS = Path("/proc/self/status")
+PEAK = f"""
+import sys
+from pathlib import Path
+from apps.ml.tests.scoring_process import main
+main(*sys.argv[1:4], int(sys.argv[4]))
+(line,) = [line for line in Path("{STATUS}").read_text().splitlines() if line.startswith("VmHWM:")]
+print(int(line.split()[1]) // 1024)
+"""
+"""Not `ru_maxrss`: that counts the memory of the process that started this one as well."""
+
+LONGEST_SECONDS = 600
 
 
 def peak_megabytes(source: Path, bundle_folder: Path) -> int:
     command = [sys.executable, "-c", PEAK, str(source), str(source.with_suffix(".out.csv")), str(bundle_folder)]
     ended = subprocess.run(
-        [*command, str(CHUNK_ROWS)], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60
+        [*command, str(CHUNK_ROWS)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LONGEST_SECONDS,
     )
     return int(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell the memory of a process in /proc")
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_file_of_many_pieces_takes_hardly_more_memory_than_one_of_few(
     bundle_folder: Path, tmp_path: Path, ending: str

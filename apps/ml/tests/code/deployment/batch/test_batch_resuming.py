@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from apps.ml.tests.code.deployment.server_faults.processes import children, is_r
 Write = Callable[[pd.DataFrame, str], Path]
 REPOSITORY = Path(__file__).parents[6]
 SCORING = "apps.ml.tests.scoring_process"
+PACED = "apps.ml.tests.code.deployment.batch.paced_process"
 
 
 class StoppedError(Exception):
@@ -45,23 +47,38 @@ def interrupted(score: Any, source: Path, target: Path, parts: int = 3, **more: 
         score(source, target, chunk_rows=50, tell=stop_after(parts), **more)
 
 
+@contextmanager
+def paced(arguments: list[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Score in a process that waits after each part; it is killed at the end, whatever happens."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", PACED, *arguments], cwd=REPOSITORY, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
 def test_after_kill_9_the_same_command_ends_with_the_same_bytes(
     people: pd.DataFrame, write: Write, score: Any, bundle_folder: Path, tmp_path: Path, target: str
 ) -> None:
     source = write(people, "in.csv")
-    command = [sys.executable, "-m", SCORING, str(source), str(tmp_path / target), str(bundle_folder), "10"]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as first:
+    arguments = [str(source), str(tmp_path / target), str(bundle_folder), "10"]
+    with paced(arguments) as first:
+        assert first.stdin is not None
         assert first.stdout is not None
-        assert [first.stdout.readline() for _ in range(5)] == ["part 10\n"] * 5
+        for _ in range(4):
+            assert first.stdout.readline() == "part 10\n"
+            first.stdin.write("\n")
+            first.stdin.flush()
+        assert first.stdout.readline() == "part 10\n"
         first.kill()
     assert first.returncode == -signal.SIGKILL
     assert not (tmp_path / target).exists()
     scorer = json.loads((tmp_path / f"{target}.parts" / "state.json").read_text(encoding="utf-8"))["scorer"]
+    command = [sys.executable, "-m", SCORING, *arguments]
     second = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    rows, found = map(int, second.stdout.splitlines()[-1].split())
-    assert rows == 500
-    assert 5 <= found < 50
+    assert second.stdout.splitlines()[-1] == "500 5"
     undisturbed = tmp_path / f"undisturbed-{target}"
     score(source, undisturbed, chunk_rows=10, scorer=scorer)
     assert (tmp_path / target).read_bytes() == undisturbed.read_bytes()
@@ -72,10 +89,9 @@ def test_worker_processes_end_with_a_killed_parent(
     people: pd.DataFrame, write: Write, bundle_folder: Path, tmp_path: Path
 ) -> None:
     arguments = [str(write(people, "in.csv")), str(tmp_path / "out.csv"), str(bundle_folder), "1", "2"]
-    command = [sys.executable, "-m", SCORING, *arguments]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as parent:
+    with paced(arguments) as parent:
         assert parent.stdout is not None
-        parent.stdout.readline()
+        assert parent.stdout.readline() == "part 1\n"
         workers = children(parent.pid)
         parent.kill()
     assert workers

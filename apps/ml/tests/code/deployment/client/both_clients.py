@@ -10,6 +10,9 @@ import pytest
 from apps.ml.deployment.client import AsyncModelClient, Clock, ModelClient, Retries, Timeouts
 
 Ask = Callable[..., Any]
+PATIENT = Timeouts(60.0, 120.0, 300.0)
+"""Longer than any machine takes; only the patience that a test is about is short."""
+
 WALL = 1_800_000_000.0
 
 
@@ -38,13 +41,13 @@ class TestClock:
 
 
 def blocking(address: str, method: str, *arguments: Any, client: dict[str, Any] | None = None, **named: Any) -> Any:
-    with ModelClient(address, **(client or {})) as asking:
+    with ModelClient(address, **{"timeout": PATIENT, **(client or {})}) as asking:
         return getattr(asking, method)(*arguments, **named)
 
 
 def awaited(address: str, method: str, *arguments: Any, client: dict[str, Any] | None = None, **named: Any) -> Any:
     async def run() -> Any:
-        async with AsyncModelClient(address, **(client or {})) as asking:
+        async with AsyncModelClient(address, **{"timeout": PATIENT, **(client or {})}) as asking:
             return await getattr(asking, method)(*arguments, **named)
 
     return asyncio.run(run())
@@ -52,7 +55,7 @@ def awaited(address: str, method: str, *arguments: Any, client: dict[str, Any] |
 
 both = pytest.mark.parametrize("ask", [blocking, awaited], ids=["blocking", "awaited"])
 
-QUICK = {"timeout": Timeouts(1.0, 5.0, 20.0), "retries": Retries(4, 0.1, 5.0)}
+QUICK = {"timeout": PATIENT, "retries": Retries(4, 0.1, 5.0)}
 
 
 def with_clock(clock: TestClock, **changes: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.models.bundle import ModelBundle
 from apps.ml.models.golden_rows import typed_frame
-from apps.ml.tests.code.deployment.client.both_clients import Ask, both
+from apps.ml.tests.code.deployment.client.both_clients import PATIENT, Ask, both
 from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
 from apps.ml.tests.kept_entries import KeptEntries
 
@@ -42,7 +42,7 @@ def logging_address(bundle_folder: Path) -> Iterator[str]:
 @pytest.fixture
 def asking(address: str) -> Iterator[ModelClient]:
     """One client that a test uses for all its calls."""
-    with ModelClient(address) as made:
+    with ModelClient(address, timeout=PATIENT) as made:
         yield made
 
 
@@ -120,7 +120,7 @@ def test_tasks_that_share_a_client_get_their_own_answers(address: str, bundle: M
     scores = expected(bundle, rows)
 
     async def run() -> list[tuple[float, ...]]:
-        async with AsyncModelClient(address) as asking:
+        async with AsyncModelClient(address, timeout=PATIENT) as asking:
             answered = await asyncio.gather(*(asking.predict([row]) for row in rows))
         return [one.scores for one in answered]
 

@@ -27,7 +27,7 @@ from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.deployment.versions.shelf import Shelf
 from apps.ml.models.golden_rows import records
 from apps.ml.prediction_log.entries import AnswerEntry
-from apps.ml.tests.code.deployment.explaining.conftest import PERMISSIVE, Explained
+from apps.ml.tests.code.deployment.explaining.conftest import PERMISSIVE, Explained, any_machine_is_quick_enough
 from apps.ml.tests.kept_entries import KeptEntries
 from apps.ml.tests.protected_server import serving
 
@@ -47,6 +47,8 @@ def served(loans: Explained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         environment.setenv("FAIRMIND_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         shelf, log = Shelf([FolderSource(loans.paths.bundle, PERMISSIVE)]), KeptEntries()
         shelf.refresh()
+        with any_machine_is_quick_enough():
+            explainer_of(*shelf.served())
         api = FastAPI()
         meter = Meter()
         api.include_router(

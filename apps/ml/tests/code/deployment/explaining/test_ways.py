@@ -8,6 +8,7 @@ import pytest
 
 from apps.ml.data.processed import read_schema, read_split
 from apps.ml.deployment.explaining import bounds
+from apps.ml.deployment.explaining.bounds import CALL_SECONDS
 from apps.ml.deployment.explaining.row_explanation import Wanted
 from apps.ml.deployment.explaining.way_part import NOT_CONFIRMED, WayPart
 from apps.ml.deployment.scorers.bundle_scorer import BundleScorer
@@ -76,7 +77,11 @@ def test_a_way_that_the_serving_scorer_does_not_confirm_is_not_given(loans: Expl
 @pytest.mark.parametrize(
     ("first", "more", "rows"), [(0.1, 0.001, 1000), (0.5, 0.1, 16), (1.95, 0.1, 1), (3.0, 3.0, 1), (0.01, 0.0, 1000)]
 )
-def test_a_call_may_explain_what_two_seconds_allow(first: float, more: float, rows: int) -> None:
+def test_a_call_may_explain_what_two_seconds_allow(
+    first: float, more: float, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CALL_SECONDS == 2.0
+    monkeypatch.setattr(bounds, "CALL_SECONDS", CALL_SECONDS)
     assert bounds.rows_within(first, more, 1000) == rows
 
 

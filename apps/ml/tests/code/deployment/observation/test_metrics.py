@@ -1,8 +1,6 @@
 """Counts are exact, add up over processes, and come out as Prometheus' own parser reads them."""
 
-import shutil
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from apps.ml.deployment.observation.exposition import exposition
 from apps.ml.deployment.observation.meter import Counts, Meter
 from apps.ml.deployment.observation.shared_counts import SharedCounts
 from apps.ml.deployment.observation.state import ServerState
+from apps.ml.tests.protected_server import until
 
 STATE = ServerState(True, (), 2, None, 0.5, 1024.0, 1, (("loans", "3", "champion", "lightgbm"),))
 
@@ -108,15 +107,30 @@ def test_each_process_tells_the_sum_of_all_and_sums_never_shrink(tmp_path: Path)
     assert shared[0].total().predictions == total.predictions
 
 
+class AskedMeter(Meter):
+    """`asked`: how often somebody began to tell what was counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def counts(self) -> Counts:
+        """Return what was counted."""
+        self.asked += 1
+        return super().counts()
+
+
 def test_counts_that_cannot_be_written_for_a_while_are_told_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_counts, "TELL_SECONDS", 0.01)
-    folder, meter = tmp_path / "counts", Meter()
+    folder, meter = tmp_path / "counts", AskedMeter()
     one = SharedCounts(meter, folder, "1")
     one.start()
-    shutil.rmtree(folder)
-    time.sleep(0.1)
+    folder.rename(tmp_path / "away")
+    asked = meter.asked
+    until(lambda: meter.asked >= asked + 2)  # whoever begins a second time could not write the first time
+    assert not folder.exists()
     folder.mkdir()
     meter.refused("misfit")
     one.stop()

@@ -23,6 +23,9 @@ PREDICTION = "POST /v1/predict"
 PARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
 
 
+WATCHED = "GET /healthz"
+
+
 @pytest.fixture(scope="module")
 def exporter() -> InMemorySpanExporter:
     return InMemorySpanExporter()
@@ -37,11 +40,19 @@ def traced(bundle_folder: Path, exporter: InMemorySpanExporter) -> Iterator[http
         yield client
 
 
+def begin_anew(traced: httpx.Client, exporter: InMemorySpanExporter) -> None:
+    """Forget all spans of earlier requests, which are made behind their answers, one request after the other."""
+    exporter.clear()
+    traced.get("/healthz")
+    until(lambda: WATCHED in [span.name for span in exporter.get_finished_spans()])
+    exporter.clear()
+
+
 @pytest.mark.parametrize("count", [1, 50])
 def test_a_prediction_is_a_span_of_the_callers_trace_with_its_stages_inside(
     traced: httpx.Client, exporter: InMemorySpanExporter, rows: list[dict[str, Any]], count: int
 ) -> None:
-    exporter.clear()
+    begin_anew(traced, exporter)
     traced.post("/v1/predict", json={"instances": (rows * 10)[: count * 4]}, headers=PARENT)
     until(lambda: any(span.name == PREDICTION for span in exporter.get_finished_spans()))
     (whole,) = [span for span in exporter.get_finished_spans() if span.name == PREDICTION]
@@ -60,7 +71,7 @@ def test_a_prediction_is_a_span_of_the_callers_trace_with_its_stages_inside(
 def test_spans_hold_neither_values_nor_paths_of_strangers(
     traced: httpx.Client, exporter: InMemorySpanExporter, rows: list[dict[str, Any]]
 ) -> None:
-    exporter.clear()
+    begin_anew(traced, exporter)
     traced.post("/v1/predict", json={"instances": [{**rows[0], "purpose": "Tannenbaum"}]})
     traced.get("/Tannenbaum")
     until(lambda: len(exporter.get_finished_spans()) == 4)
@@ -68,7 +79,7 @@ def test_spans_hold_neither_values_nor_paths_of_strangers(
 
 
 def test_a_refusal_is_no_error_of_the_server(traced: httpx.Client, exporter: InMemorySpanExporter) -> None:
-    exporter.clear()
+    begin_anew(traced, exporter)
     traced.post("/v1/predict", json={"instances": []})
     until(exporter.get_finished_spans)
     (span,) = exporter.get_finished_spans()

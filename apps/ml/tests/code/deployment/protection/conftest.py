@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,15 @@ from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_store import NewKey, Wanted, create_key
 from apps.ml.deployment.protection.tables import METADATA
+from apps.ml.deployment.protection.wrong_keys import WrongKeys
+from apps.ml.prediction_log import database
 from apps.ml.prediction_log.database import open_database, writing
 from apps.ml.prediction_log.schema import upgrade
 from apps.ml.tests.protected_server import Clock, MakeDoor, MakeKey, ring_of
 from tests.postgres import running_postgres, why_no_postgres
+
+PATIENCE_SECONDS = 60
+"""For a database that others use as well."""
 
 
 @pytest.fixture
@@ -34,8 +40,9 @@ def server_lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Engine]:
-    """A migrated SQLite database of its own."""
+def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A migrated SQLite database of its own, whose writers wait for each other as long as that takes."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", PATIENCE_SECONDS)
     engine = open_database(f"sqlite:///{tmp_path / 'fairmind.db'}", create=True)
     upgrade(engine)
     yield engine
@@ -52,11 +59,12 @@ def postgres_address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A migrated database whose tables of keys and administration are empty; of both kinds in turn."""
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite")
         return
+    monkeypatch.setattr(database, "CONNECT_SECONDS", PATIENCE_SECONDS)
     engine = open_database(request.getfixturevalue("postgres_address"))
     upgrade(engine)
     yield engine
@@ -78,8 +86,10 @@ def make_key(sqlite: Engine, clock: Clock) -> MakeKey:
 
 
 @pytest.fixture
-def make_door(sqlite: Engine, clock: Clock) -> MakeDoor:
-    """Makes doors over the keys that the SQLite database holds by then."""
+def make_door(sqlite: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> MakeDoor:
+    """Makes doors over the keys that the SQLite database holds by then; time stands still for wrong keys too."""
+    wrong_keys = partial(WrongKeys, clock=clock.monotonic)
+    monkeypatch.setattr("apps.ml.deployment.protection.door.WrongKeys", wrong_keys)
 
     def make(**settings: Any) -> Door:
         return Door(DoorSettings(**settings), ring_of(sqlite, clock))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import pytest
@@ -15,9 +16,10 @@ from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.middleware import DoorMiddleware
 from apps.ml.deployment.protection.refused_attempts import RefusedAttempts
+from apps.ml.deployment.protection.token_bucket import TokenBucket
 from apps.ml.deployment.requests.refusals import RefusalError, install_refusals, refusal
 from apps.ml.prediction_log.database import writing
-from apps.ml.tests.protected_server import MakeDoor, MakeKey, serving
+from apps.ml.tests.protected_server import Clock, MakeDoor, MakeKey, serving
 
 RECORDS_PER_MINUTE = 6
 
@@ -76,7 +78,14 @@ class Operator:
 
 
 @pytest.fixture
-def operator(sqlite: Engine, make_key: MakeKey, make_door: MakeDoor) -> Iterator[Operator]:
+def still_bucket(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No minute passes for the records of refusals, however long a test takes."""
+    bucket = partial(TokenBucket, clock=clock.monotonic)
+    monkeypatch.setattr("apps.ml.deployment.protection.refused_attempts.TokenBucket", bucket)
+
+
+@pytest.fixture
+def operator(sqlite: Engine, make_key: MakeKey, make_door: MakeDoor, still_bucket: None) -> Iterator[Operator]:
     headers = {"X-API-Key": make_key("operator", "admin").text}
     server = Administered(sqlite, make_door())
     with serving(server.app) as client:

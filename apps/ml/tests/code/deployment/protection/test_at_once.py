@@ -2,13 +2,12 @@
 
 import json
 import socket
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -19,20 +18,23 @@ from apps.ml.deployment.observation.meter import RequestKey
 from apps.ml.deployment.protection.door import Door
 from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_store import Wanted, create_key
+from apps.ml.deployment.server import at_once_http
 from apps.ml.deployment.server.application import Application
-from apps.ml.deployment.server.at_once_http import HELD_SECONDS, LONGEST_BODY
+from apps.ml.deployment.server.at_once_http import LONGEST_BODY, AtOnceProtocol
 from apps.ml.deployment.server.options import Options
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.prediction_log.database import open_database, writing
 from apps.ml.prediction_log.schema import upgrade
 from apps.ml.tests.kept_entries import KeptEntries
 from apps.ml.tests.protected_server import Clock, ring_of, serving, until
-from tests.raw_http import connected, whole_answer
+from tests import raw_http
+from tests.raw_http import CONTINUE, read_all, whole_answer
 
 Rows = list[dict[str, Any]]
 PATHS = ("/v1/predict", "/v1/explain")
 SCOPES = ("predict", "explain")
 CHANGING = {"date", "x-request-id"}
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass
@@ -63,6 +65,17 @@ class Served:
         """Those of this test alone."""
         return self.totals() - self.before
 
+    def settle(self) -> None:
+        """Wait until nobody is inside and every answer is counted: the thorough way does both behind the answer."""
+        until(lambda: self.door.in_flight == 0)
+        asked = self.totals()["GET", "/healthz", 200]
+        self.client.get("/healthz")
+        until(lambda: self.totals()["GET", "/healthz", 200] == asked + 1)
+
+    def connected(self) -> socket.socket:
+        """Return a connection to the server."""
+        return raw_http.connected(str(self.client.base_url), PATIENCE_SECONDS)
+
 
 @pytest.fixture(scope="module")
 def shared(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -86,9 +99,10 @@ def shared(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def served(shared: Served) -> Iterator[Served]:
     """The same server; `counted` and the log begin anew, and nobody is left inside."""
     shared.key = shared.texts["all"]
+    shared.settle()
     shared.before, shared.log.entries[:] = shared.totals(), []
     yield shared
-    assert shared.door.in_flight == 0
+    until(lambda: shared.door.in_flight == 0)
 
 
 def body(rows: Rows, **more: Any) -> bytes:
@@ -97,8 +111,7 @@ def body(rows: Rows, **more: Any) -> bytes:
 
 def exchanged(served: Served, *pieces: bytes, answers: int = 1) -> list[httpx.Response]:
     """Send pieces over one connection and read so many answers."""
-    parts = urlsplit(str(served.client.base_url))
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with served.connected() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
@@ -167,6 +180,7 @@ def test_both_ways_give_the_same_answer_and_write_it_down(
         assert at_once[0].headers.get_list(name) == thorough[0].headers.get_list(name)
     assert len(served.log.answers) == 2
     assert len({entry.subject for entry in served.log.answers}) == 1
+    served.settle()
     assert served.counted()["POST", path, 200] == 2
 
 
@@ -187,6 +201,7 @@ def test_what_does_not_fit_is_refused_in_the_same_words(served: Served, path: st
     )
     assert at_once.status_code == thorough.status_code >= 400
     assert at_once.json() == thorough.json()
+    served.settle()
     assert served.counted()["POST", path, at_once.status_code] == 2
 
 
@@ -242,14 +257,25 @@ def test_a_body_behind_its_head_is_answered_where_it_is_read_unless_it_is_late(
         return thorough(*given)
 
     monkeypatch.setattr(ExplainedAnswers, "answer", noted)
+    handed_on, go_on = threading.Event(), AtOnceProtocol._go_on
+
+    def telling(*given: Any) -> None:
+        go_on(*given)
+        handed_on.set()
+
+    monkeypatch.setattr(AtOnceProtocol, "_go_on", telling)
     content = body(rows[:1])
     head = served.whole(PATHS[1], content).removesuffix(content)
-    with connected(str(served.client.base_url)) as connection:
-        for pause, by in ((0.0, 0), (0.0, 0), (6 * HELD_SECONDS, 1), (0.0, 1)):
-            connection.sendall(head + content[:10])
-            time.sleep(pause)
-            connection.sendall(content[10:])
-            assert whole_answer(connection).startswith(b"HTTP/1.1 200")
+    with served.connected() as connection:
+        for is_late, by in ((False, 0), (False, 0), (True, 1), (False, 1)):
+            with monkeypatch.context() as patience:
+                if not is_late:  # however long this machine takes between the two
+                    patience.setattr(at_once_http, "HELD_SECONDS", PATIENCE_SECONDS)
+                connection.sendall(head + content[:10])
+                assert not is_late or handed_on.wait(PATIENCE_SECONDS)
+                connection.sendall(content[10:])
+                assert whole_answer(connection).startswith(b"HTTP/1.1 200")
+            assert handed_on.is_set() == (by > 0)
             assert served_by["application"] == by
 
 
@@ -263,17 +289,20 @@ def test_a_long_body_in_pieces_goes_to_the_application(served: Served, rows: Row
 
 @pytest.mark.parametrize("line", ["Connection: close", "Expect: 100-continue"])
 def test_headers_that_change_how_a_connection_goes_on_are_obeyed(served: Served, rows: Rows, line: str) -> None:
-    parts, content = urlsplit(str(served.client.base_url)), served.whole(PATHS[0], body(rows[:1]), line)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        connection.sendall(content)
-        answered = connection.recv(65_536)
+    with served.connected() as connection:
+        connection.sendall(served.whole(PATHS[0], body(rows[:1]), line))
         if line == "Connection: close":
-            assert answered.startswith(b"HTTP/1.1 200")
+            answered = read_all(connection)
             assert b"connection: close" in answered.lower()
-            while more := connection.recv(65_536):
-                answered += more
         else:
-            assert answered.startswith(b"HTTP/1.1 100 Continue")
+            answered = b""
+            while len(answered) < len(CONTINUE):
+                piece = connection.recv(len(CONTINUE) - len(answered))
+                assert piece
+                answered += piece
+            assert answered == CONTINUE
+            answered = whole_answer(connection)
+        assert answered.startswith(b"HTTP/1.1 200")
 
 
 def test_a_failure_is_a_500_that_tells_nothing(served: Served, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from apps.ml.tests.protected_server import serving
 NUMBERS_ONLY = "toy_numbers"
 AMOUNTS = "toy_amounts"
 EVIDENCE = "e" * 64
-FEW = Limits(instances=60, body_bytes=200_000, body_seconds=5.0)
+FEW = Limits(instances=60, body_bytes=200_000)
 """Small limits, so that what exceeds them is cheap."""
 
 

@@ -83,7 +83,7 @@ def test_csv_and_parquet_get_the_bundles_own_numbers(peer: Peer, records: Record
 def test_mlflows_scoring_client_works_unchanged(peer: Peer, records: Records) -> None:
     address = urlsplit(peer.address)
     client = ScoringServerClient(address.hostname, address.port)
-    client.wait_server_ready(timeout=5)
+    client.wait_server_ready(timeout=60)
     assert client.get_version().startswith("3.")
     frame = frame_from_records(records, peer.models["toy_loans"].bundle.info.columns)
     answered = client.invoke(frame).get_predictions()

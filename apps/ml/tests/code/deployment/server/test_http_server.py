@@ -17,7 +17,7 @@ from apps.ml.deployment.server.end_signals import END_SIGNALS
 from apps.ml.deployment.server.http_server import address_of, http_server, listen
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.errors import BadInputError
-from apps.ml.tests.served_process import END_SECONDS, served_process
+from apps.ml.tests.served_process import END_SECONDS, PATIENCE_SECONDS, served_process
 
 
 def ended(home: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
@@ -34,8 +34,9 @@ def test_the_command_announces_its_address_and_ends_cleanly_when_told(
     with served_process(tmp_path, "--model", str(bundle_folder)) as server:
         ready = server.wait_until_ready()
         assert (ready["model"], ready["version"], ready["address"]) == ("toy_loans", None, server.address)
-        assert httpx.get(f"{server.address}/readyz").status_code == 200
-        answer = httpx.post(f"{server.address}/v1/predict", json={"instances": rows[:2]})
+        with server.client() as client:
+            assert client.get("/readyz").status_code == 200
+            answer = client.post("/v1/predict", json={"instances": rows[:2]})
         assert len(answer.json()["predictions"]) == 2
         assert server.end(number) == 0
     logged = [json.loads(line) for line in (tmp_path / "stderr.log").read_text().splitlines()]
@@ -47,9 +48,8 @@ def test_a_server_of_this_machine_is_asked_by_its_own_names_and_those_that_are_s
 ) -> None:
     with served_process(tmp_path, "--model", str(bundle_folder), environment={"FAIRMIND_HOSTS": "scores"}) as server:
         server.wait_until_ready()
-        asked = [
-            httpx.get(f"{server.address}/readyz", headers={"Host": name}) for name in ("scores:80", "page.example")
-        ]
+        with server.client() as client:
+            asked = [client.get("/readyz", headers={"Host": name}) for name in ("scores:80", "page.example")]
     assert [answer.status_code for answer in asked] == [200, 421]
 
 
@@ -93,7 +93,7 @@ def test_a_connection_is_not_handed_over_to_websocket(bundle_folder: Path) -> No
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            answer = httpx.get(f"{address_of(listening)}/healthz", headers=upgrade, timeout=10)
+            answer = httpx.get(f"{address_of(listening)}/healthz", headers=upgrade, timeout=PATIENCE_SECONDS)
         finally:
             server.should_exit = True
             thread.join()

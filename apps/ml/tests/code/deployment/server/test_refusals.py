@@ -2,8 +2,6 @@
 
 import json
 import logging
-import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +14,12 @@ from apps.ml.deployment.requests.error_shape import ErrorAnswer, ErrorBody
 from apps.ml.deployment.requests.limits import Limits
 from apps.ml.deployment.versions.model_source import FolderSource
 from apps.ml.tests.code.deployment.conftest import running, wait_until_finished
+from apps.ml.tests.code.deployment.server_faults.stored import metric
+from apps.ml.tests.protected_server import PATIENCE_SECONDS, until
+from tests.raw_http import connected, whole_answer
 
 JSON = {"content-type": "application/json"}
-SMALL = Limits(body_bytes=2_000, instances=3, findings=5, body_seconds=0.3)
+SMALL = Limits(body_bytes=2_000, instances=3, findings=5)
 SECRET = "Jane Roe 555-0199"
 
 
@@ -36,6 +37,14 @@ def small(bundle_folder: Path) -> Iterator[httpx.Client]:
     with running(FolderSource(bundle_folder), SMALL) as limited:
         assert wait_until_finished(limited)["ready"]
         yield limited
+
+
+@pytest.fixture(scope="module")
+def impatient(bundle_folder: Path) -> Iterator[httpx.Client]:
+    """A client of a server that waits for bodies only a moment."""
+    with running(FolderSource(bundle_folder), Limits(body_seconds=0.3)) as hurried:
+        assert wait_until_finished(hurried)["ready"]
+        yield hurried
 
 
 @pytest.mark.parametrize(
@@ -152,9 +161,9 @@ def test_an_announced_huge_body_is_refused_before_it_is_sent(small: httpx.Client
     head = (
         b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900000000\r\n\r\n"
     )
-    with socket.create_connection((small.base_url.host, small.base_url.port or 80), 5) as connection:
+    with connected(str(small.base_url), PATIENCE_SECONDS) as connection:
         connection.sendall(head)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+        assert whole_answer(connection).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_huge_body_without_a_length_is_refused_while_it_arrives(small: httpx.Client) -> None:
@@ -167,21 +176,40 @@ def test_a_body_of_exactly_the_limit_is_read(small: httpx.Client) -> None:
     error_of(small.post("/v1/predict", content=b" " * (SMALL.body_bytes + 1), headers=JSON), 413, "body_too_large")
 
 
-def test_a_body_that_does_not_arrive_is_not_waited_for(small: httpx.Client) -> None:
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-    with socket.create_connection((small.base_url.host, small.base_url.port or 80), 5) as connection:
-        connection.sendall(head)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+BEGUN = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+
+
+def cut_off(client: httpx.Client) -> bytes:
+    """Begin to send a body, and return what is answered when no more of it comes."""
+    with connected(str(client.base_url), PATIENCE_SECONDS) as connection:
+        connection.sendall(BEGUN)
+        return whole_answer(connection)
+
+
+def in_flight(client: httpx.Client) -> float | None:
+    return metric(client.get("/metrics").text, "fairmind_requests_in_flight")
+
+
+def hung_up_on(client: httpx.Client) -> float:
+    """Return how many predictions were asked for and then not waited for."""
+    name, labels = "http_server_request_duration_seconds_count", ('method="POST"', 'code="400"', 'route="/v1/predict"')
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return sum(float(line.split()[-1]) for line in lines if all(label in line for label in labels))
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(impatient: httpx.Client) -> None:
+    assert cut_off(impatient).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_caller_who_hangs_up_is_no_fault_of_the_server(small: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    alone, before = in_flight(small), hung_up_on(small)
     with caplog.at_level(logging.ERROR):
-        with socket.create_connection((small.base_url.host, small.base_url.port or 80), 5) as connection:
-            connection.sendall(head)
-        time.sleep(2 * SMALL.body_seconds)
+        with connected(str(small.base_url), PATIENCE_SECONDS) as connection:
+            connection.sendall(BEGUN)
+            until(lambda: in_flight(small) != alone)
+        until(lambda: in_flight(small) == alone and hung_up_on(small) == before + 1)
         assert small.get("/healthz").status_code == 200
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_too_many_rows_are_refused_before_they_are_looked_at(small: httpx.Client) -> None:

@@ -22,8 +22,10 @@ from apps.ml.tests.code.deployment.server_contract.written_rows import (
     STREAM,
 )
 
-MARK, MARK_NUMBER = "zebra-881188", 881188.25
-MARKS = ("zebra", "881188")
+MARK, MARK_NUMBER = "zebra-88118811881", 88118811881.25
+MARKS = ("zebra", "88118811881")
+"""So long that no id and no fraction of a second holds one by chance."""
+
 ODD_MARK = "@odd@"
 DEEP = 2_000
 

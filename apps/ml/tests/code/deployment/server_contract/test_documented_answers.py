@@ -34,7 +34,7 @@ from apps.ml.tests.code.deployment.server_contract.conftest import ModelOf, serv
 from apps.ml.tests.code.deployment.server_contract.sound_requests import ROWS
 from apps.ml.tests.code.deployment.server_contract.ways import WAYS, Way
 from apps.ml.tests.code.deployment.server_contract.written_rows import JSON
-from apps.ml.tests.protected_server import Clock, ring_of
+from apps.ml.tests.protected_server import PATIENCE_SECONDS, Clock, ring_of
 
 CONFORM = [status_code_conformance, content_type_conformance, response_schema_conformance]
 CHECKS = (
@@ -76,7 +76,8 @@ class Documented:
 def documented(client: httpx.Client, headers: dict[str, str] | None = None) -> Documented:
     """Read the document of a server."""
     address = f"{client.base_url}/openapi.json"
-    schema = schemathesis.openapi.from_url(address, headers=headers or {}, config=schemathesis.Config(seed=1))
+    config = schemathesis.Config(seed=1)
+    schema = schemathesis.openapi.from_url(address, headers=headers or {}, config=config, timeout=PATIENCE_SECONDS)
     return Documented(client, schema)
 
 
@@ -103,8 +104,9 @@ def test_generated_requests_are_answered_as_documented(server: Documented, tmp_p
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"]
     options = ["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", f"{EXAMPLES}"]
     options += ["--generation-deterministic", "--no-color", "--exclude-operation-id", "admin_drain"]
+    options += ["--request-timeout", f"{PATIENCE_SECONDS}", "--suppress-health-check", "too_slow"]
     address = f"{server.client.base_url}/openapi.json"
-    run = subprocess.run([*command, address, *options], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    run = subprocess.run([*command, address, *options], cwd=tmp_path, capture_output=True, text=True, timeout=1800)
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     assert f"Tested: {len(server.operations()) - 1}" in run.stdout
 

@@ -33,7 +33,7 @@ from apps.ml.tests.code.deployment.server_contract.malformed import MARKS, Sent,
 from apps.ml.tests.code.deployment.server_contract.sound_requests import ROWS, WEBHOOK, sound_requests
 from apps.ml.tests.code.deployment.server_contract.written_rows import csv_body, instances
 
-COUNT, SEED, OFTEN = 2_000, 20, 50
+COUNT, SEED, OFTEN = 2_000, 21, 50
 SECRET = "k3JxQz81mmPq77wZ"
 OF_OPERATORS = (WEBHOOK, "/v1/admin")
 

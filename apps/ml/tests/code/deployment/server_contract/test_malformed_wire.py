@@ -16,7 +16,7 @@ from apps.ml.tests.code.deployment.server_contract.written_rows import instances
 
 BODY = json_body({"instances": instances(ROWS[:1], COLUMNS)}).content
 SIZE = len(BODY)
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 120.0
 PATHS = ("/v1/predict", "/v2/models/toy_loans/infer")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HOLD = """
 import sqlite3, sys
-database = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+database = sqlite3.connect(sys.argv[1], timeout=120, isolation_level=None)
 database.execute("PRAGMA journal_mode=WAL")
 database.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 PATH = "/v1/predict"
 HEADERS = {"Content-Type": "application/json"}
 CLIENTS = 4
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 120.0
 PAUSE_SECONDS = 0.002
 REFUSED_PAUSE_SECONDS = 0.02
 LARGE_TIMES = 20

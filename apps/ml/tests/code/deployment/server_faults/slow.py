@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 from apps.ml.tests.code.deployment.server_faults.load import PATH
 
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 120.0
 FIRST_BYTES = 20
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What a server says to who waits with the body, once it waits for the body itself."""
+
 NO_LINGER = struct.pack("ii", 1, 0)
 """A socket with this option is reset when it is closed, as that of a process that dies."""
 
@@ -33,6 +36,12 @@ def half_of(rows: Sequence[dict[str, Any]]) -> bytes:
     """Return a head and the first bytes of its body."""
     head, body = request(rows)
     return head + body[:FIRST_BYTES]
+
+
+def expecting(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Return a head behind which a client waits until it is told to go on."""
+    head, _ = request(rows)
+    return head[:-2] + b"Expect: 100-continue\r\n\r\n"
 
 
 @contextmanager

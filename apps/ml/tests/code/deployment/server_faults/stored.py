@@ -50,8 +50,9 @@ def wait_until_logged(heard: Heard, address: str, earlier: int = 0) -> None:
 def calls_so_far(client: httpx.Client, rows: Sequence[dict[str, Any]], address: str) -> int:
     """Ask once more, wait until that call is in the log, and with it all before it; return how many there are.
 
-    For a server of one process: its journal is read in order.
+    For a server of one process, which is ready or will be by itself: its journal is read in order.
     """
+    wait_until(lambda: client.get("/readyz").status_code == 200)
     answer = client.post(PATH, json={"instances": rows[:1]})
     (prediction,) = answer.json()["predictions"]
     wait_until(lambda: calls_in(address) and prediction["id"] in stored(address).predictions)

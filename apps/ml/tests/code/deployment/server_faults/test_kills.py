@@ -1,9 +1,7 @@
 """A server that is killed or told to end while clients ask it: what they were told is in the log, once."""
 
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +16,11 @@ from apps.ml.prediction_log.segments import is_locked
 from apps.ml.tests.code.deployment.server_faults.conftest import Scores, log_of
 from apps.ml.tests.code.deployment.server_faults.load import CLIENTS, under_load
 from apps.ml.tests.code.deployment.server_faults.processes import (
-    children,
+    held_up,
+    is_told,
     keeper_of,
     kill,
+    stop,
     wait_until,
 )
 from apps.ml.tests.code.deployment.server_faults.slow import half_of, waiting
@@ -29,8 +29,6 @@ from apps.ml.tests.served_process import END_SECONDS, served_process
 from tests.raw_http import whole_answer
 
 SOME = 200
-UNWRITTEN_SECONDS = 0.3
-"""So long nobody writes what lies in the journals."""
 
 
 def test_answers_of_processes_that_were_all_killed_are_written_down_at_the_next_start(
@@ -40,9 +38,11 @@ def test_answers_of_processes_that_were_all_killed_are_written_down_at_the_next_
         server.wait_until_ready()
         with under_load(server.address, rows) as heard:
             wait_until(lambda: len(heard.told) > SOME)
-            kill(keeper_of(server))
-            time.sleep(UNWRITTEN_SECONDS)
-            kill(server.process.pid, *children(server.process.pid))
+            keeper = keeper_of(server)
+            stop(keeper)  # whoever is killed alone is started again
+            unwritten = len(heard.told)
+            wait_until(lambda: len(heard.told) > unwritten + CLIENTS)
+            kill(server.process.pid, keeper)
             wait_until(lambda: heard.unanswered)
     assert list((tmp_path / "state" / "journal").iterdir()), "something was left to write"
     with served_process(tmp_path, "--model", str(bundle_folder)) as again:
@@ -57,27 +57,19 @@ def test_a_server_that_is_told_to_end_answers_whole_or_not_at_all_and_waits_for_
 ) -> None:
     with served_process(tmp_path, "--model", str(bundle_folder)) as server:
         server.wait_until_ready()
-        with under_load(server.address, rows) as heard, held_up(keeper_of(server)):
+        keeper = keeper_of(server)
+        with under_load(server.address, rows) as heard, held_up(keeper):
             wait_until(lambda: len(heard.told) > SOME)
             server.process.terminate()
+            wait_until(lambda: is_told(keeper, signal.SIGTERM))
             journals = tmp_path / "state" / "journal"
-            wait_until(lambda: not any(is_locked(lock) for lock in journals.glob("*/*.lock")))
-            time.sleep(UNWRITTEN_SECONDS)
+            assert not any(is_locked(lock) for lock in journals.glob("*/*.lock")), "whoever answers has ended before"
+            assert server.process.poll() is None
+            wait_until(lambda: heard.unanswered)
         assert server.process.wait(END_SECONDS) == 0
     assert heard.refused == {}
-    assert heard.unanswered, "nobody is left to answer"
     assert_right(heard, folder_scores)
     assert_all_logged(heard, log_of(tmp_path))
-
-
-@contextmanager
-def held_up(process: int) -> Iterator[None]:
-    """A process does nothing as long as this lasts."""
-    os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """Processes of a server that die, and folders that they cannot have: answers go on, and it is said what to do."""
 
 import json
-import os
 import resource
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from apps.ml.tests.code.deployment.server_faults.conftest import Scores, log_of
 from apps.ml.tests.code.deployment.server_faults.load import under_load
 from apps.ml.tests.code.deployment.server_faults.processes import (
     PATIENCE_SECONDS,
+    held_up,
     keeper_of,
     keepers_of,
     kill,
@@ -50,14 +49,10 @@ def status_of(server: ServedProcess) -> WriterStatus | None:
 def test_a_keeper_that_hangs_is_told_of_by_the_lag(server: ServedProcess, rows: list[dict[str, Any]]) -> None:
     with server.client() as client:
         wait_until(lambda: lag_of(client) == 0.0)
-        keeper = keeper_of(server)
-        os.kill(keeper, signal.SIGSTOP)
-        try:
+        with held_up(keeper_of(server)):
             assert client.post("/v1/predict", json={"instances": rows[:1]}).status_code == 200
             let_time_pass(server, OLD_SECONDS)
             assert OLD_SECONDS <= lag_of(client) < OLD_SECONDS + PATIENCE_SECONDS
-        finally:
-            os.kill(keeper, signal.SIGCONT)
         wait_until(lambda: lag_of(client) == 0.0)
 
 
@@ -92,9 +87,9 @@ def test_a_keeper_that_dies_again_and_again_loses_nothing(
             kill(keeper_of(server))
             wait_until(lambda: "the keeper cannot be started" in log_text(server))
         wait_until(lambda: keepers_of(server))
-        kill(keeper_of(server))
-        wait_until(lambda: not keepers_of(server))
-        wait_until(lambda: keepers_of(server))
+        second = keeper_of(server)
+        kill(second)
+        wait_until(lambda: set(keepers_of(server)) - {second})
     assert server.end() == 0
     assert heard.refused == {}
     assert_right(heard, folder_scores)
@@ -106,8 +101,10 @@ def no_more_files(server: ServedProcess) -> Iterator[None]:
     """The server can open nothing, so that it can start no process, as long as this lasts."""
     limit, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, hard))
-    yield
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def ended(server: ServedProcess) -> tuple[int, str]:

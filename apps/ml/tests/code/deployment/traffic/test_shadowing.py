@@ -24,7 +24,7 @@ from apps.ml.prediction_log.tables import calls
 from apps.ml.prediction_log.writer import LogWriter
 from apps.ml.tests.code.deployment.conftest import COLUMNS
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 ENTRIES = [ColumnEntry(column.name, column.kind, column.sensitive) for column in COLUMNS]
 
 

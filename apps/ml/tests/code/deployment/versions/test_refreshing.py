@@ -1,6 +1,7 @@
 """An alias is moved while a server runs: to a good version, to bad ones, back, and while the registry is away."""
 
 import gc
+import logging
 import threading
 import weakref
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from apps.ml.deployment.observation.logs import SERVER_LOGGER
 from apps.ml.deployment.requests.caller import Asked, Caller
 from apps.ml.deployment.versions.kept_versions import KeptVersions
 from apps.ml.deployment.versions.model_source import FolderSource, RegistrySource
@@ -20,6 +22,7 @@ from apps.ml.errors import BundleError
 from apps.ml.models.bundle import read_bundle
 from apps.ml.tests.code.deployment.conftest import loan_rows
 from apps.ml.tests.code.deployment.versions.published import BAD, EVIDENCE, NAME, Registry
+from apps.ml.tests.protected_server import until
 
 ASKED = Asked(Caller(), "predict")
 ROWS: pd.DataFrame = loan_rows(8, seed=5)[0]
@@ -87,6 +90,12 @@ class Asker:
             self.answers += 1
 
 
+def wait_until_all_have_answered(askers: list[Asker]) -> None:
+    """Wait until each has begun to ask anew, and has its answer."""
+    before = [asker.answers for asker in askers]
+    until(lambda: all(asker.answers > count + 1 for asker, count in zip(askers, before, strict=True)))
+
+
 def test_no_request_fails_or_is_answered_by_two_versions_while_the_alias_moves(
     registry: Registry, expected: dict[str | None, list[float]]
 ) -> None:
@@ -102,6 +111,7 @@ def test_no_request_fails_or_is_answered_by_two_versions_while_the_alias_moves(
         for number in range(SWAPS):
             registry.point("hot", ("second", "first")[number % 2])
             swaps += shelf.refresh()
+            wait_until_all_have_answered(askers)
     finally:
         stop.set()
         for thread in threads:
@@ -282,8 +292,9 @@ class ExplodingSource(RegistrySource):
 
 
 def test_a_failure_that_nobody_foresaw_ends_neither_the_thread_nor_the_service(
-    registry: Registry, caplog: pytest.LogCaptureFixture
+    registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger(SERVER_LOGGER), "propagate", True)  # whatever was configured before
     registry.point("exploding", "first")
     shelf = Shelf([ExplodingSource(NAME, alias="exploding"), RegistrySource(NAME, version="1")])
     (swap,) = shelf.refresh()

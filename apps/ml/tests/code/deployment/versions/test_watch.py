@@ -1,10 +1,13 @@
 """The watcher: it polls, is woken, wakes its neighbours, survives what goes wrong, and ends when it is told to."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -17,6 +20,7 @@ from apps.ml.tests.code.deployment.versions.published import NAME, Registry
 from apps.ml.tests.protected_server import until
 
 NEVER = 0.0
+SECONDS_TO_STOP = 120.0
 SWAP = SwapFacts("models:/x@champion", "x", "1", "2", 0.1, False, 0.0)
 
 
@@ -41,7 +45,8 @@ def started(*watchers: Watcher) -> Iterator[None]:
     try:
         yield
     finally:
-        assert all(watcher.stop() for watcher in watchers)
+        ended = [watcher.stop(SECONDS_TO_STOP) for watcher in watchers]
+        assert all(ended)
 
 
 def test_a_watcher_polls_without_trying_refused_versions_again() -> None:
@@ -79,6 +84,29 @@ def test_two_nudges_at_once_are_told_apart(tmp_path: Path) -> None:
     assert nudge(tmp_path / NUDGE_FILE) != nudge(tmp_path / NUDGE_FILE)
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_nudge_shows_one_time_from_its_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """A watcher that looked between the two steps of a nudge would refresh twice."""
+    path, seen = tmp_path / NUDGE_FILE, set[int]()
+    if is_there:
+        path.touch()
+    before = {path.stat().st_mtime_ns} if is_there else set()
+
+    def looked(_: FrameType, __: str, ___: object) -> None:
+        with suppress(FileNotFoundError):
+            seen.add(os.stat(path).st_mtime_ns)  # noqa: PTH116 (pathlib would be looked at as well)
+
+    profiled = sys.getprofile()
+    sys.setprofile(looked)
+    try:
+        now = nudge(path)
+    finally:
+        sys.setprofile(profiled)
+    assert seen - before == {now}
+
+
 def test_a_state_folder_that_cannot_be_written_does_not_keep_a_watcher_from_waking(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     shelf = CountingShelf()
@@ -99,13 +127,14 @@ def test_a_failure_does_not_end_the_watch() -> None:
 
 
 def test_stopping_ends_the_thread_also_where_it_never_began() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     watcher = Watcher(CountingShelf(), 60.0)
     assert watcher.stop()
     other = Watcher(CountingShelf(), 60.0)
     other.start()
-    assert other.stop()
-    assert threading.active_count() == before
+    (thread,) = set(threading.enumerate()) - before
+    assert other.stop(SECONDS_TO_STOP)
+    assert not thread.is_alive()
 
 
 def test_a_watcher_follows_an_alias_in_the_registry(registry: Registry) -> None:

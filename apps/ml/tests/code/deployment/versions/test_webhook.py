@@ -20,6 +20,7 @@ from apps.ml.errors import BadInputError
 from apps.ml.tests.code.deployment.versions.published import NAME, Registry
 from apps.ml.tests.protected_server import serving, until
 
+SECONDS_TO_STOP = 120.0
 SECRET = "kM2vQ8-a-long-and-odd-one"
 ALIAS_CREATED = {
     "entity": "model_version_alias",
@@ -112,10 +113,13 @@ def test_a_delivery_that_mlflow_signs_and_sends(
 
 
 @pytest.mark.usefixtures("may_deliver_here")
-def test_an_alias_that_is_moved_in_mlflow_is_served_after_its_delivery(registry: Registry) -> None:
+def test_an_alias_that_is_moved_in_mlflow_is_served_after_its_delivery(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow.entities.webhook import WebhookEvent
     from mlflow.webhooks import delivery
 
+    monkeypatch.setattr(delivery, "_webhook_cache", None)  # MLflow remembers for a minute whom it delivers to
     registry.point("hooked", "first")
     shelf = Shelf([RegistrySource(NAME, alias="hooked")])
     shelf.refresh()
@@ -124,14 +128,15 @@ def test_an_alias_that_is_moved_in_mlflow_is_served_after_its_delivery(registry:
     try:
         with served(watcher) as client:
             event = WebhookEvent.from_str("model_version_alias.created")
-            registry.client.create_webhook("move", f"{client.base_url}{PATH}", [event], secret=SECRET)
+            made = registry.client.create_webhook("move", f"{client.base_url}{PATH}", [event], secret=SECRET)
             registry.point("hooked", "second")
             store = registry.client._get_registry_client().store
             payload = {"name": NAME, "alias": "hooked", "version": "2"}
             delivery.deliver_webhook(event=event, payload=payload, store=store)
             until(lambda: shelf.slots[0].served().version == "2")
+            registry.client.delete_webhook(made.webhook_id)
     finally:
-        assert watcher.stop()
+        assert watcher.stop(SECONDS_TO_STOP)
 
 
 def test_a_changed_body_or_header_is_refused(client: httpx.Client, woken: CountingWatcher) -> None:
@@ -140,7 +145,7 @@ def test_a_changed_body_or_header_is_refused(client: httpx.Client, woken: Counti
     other = [
         (body.replace(b"champion", b"champiom"), headers),
         (body, {**headers, "X-MLflow-Delivery-Id": "changed too"}),
-        (body, {**headers, "X-MLflow-Timestamp": str(int(time.time()) - 1)}),
+        (body, {**headers, "X-MLflow-Timestamp": str(int(headers["X-MLflow-Timestamp"]) - 1)}),
         (body, {**headers, "X-MLflow-Signature": ""}),
         (body, {**headers, "X-MLflow-Signature": "v1,ä".encode("latin-1").decode("latin-1")}),
         (body, {name: value for name, value in headers.items() if name != "X-MLflow-Signature"}),
@@ -162,11 +167,25 @@ def test_a_delivery_is_taken_once(client: httpx.Client, woken: CountingWatcher) 
     assert woken.wakes == before + 1
 
 
-@pytest.mark.parametrize("age_seconds", [330.0, -330.0])
+@pytest.mark.parametrize("age_seconds", [330.0, -3600.0])
 def test_a_late_or_early_delivery_is_refused(client: httpx.Client, age_seconds: float) -> None:
     body = body_of()
     answer = client.post(PATH, content=body, headers=signed(body, f"late {age_seconds}", age_seconds=age_seconds))
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "stale_delivery")
+
+
+@pytest.mark.parametrize(("age_seconds", "is_fresh"), [(-301, False), (-300, True), (300, True), (301, False)])
+def test_a_delivery_is_fresh_for_five_minutes_before_and_after(age_seconds: int, is_fresh: bool) -> None:
+    now = 1_800_000_000
+    headers = signed(b"{}", "fresh", timestamp=str(now - age_seconds))
+    check = DeliveryCheck(SECRET, clock=lambda: float(now))
+    given = {name.lower(): value for name, value in headers.items()}
+    if is_fresh:
+        assert check.admit(given, b"{}")
+        return
+    with pytest.raises(RefusalError, match="more than 5 minutes") as caught:
+        check.admit(given, b"{}")
+    assert caught.value.code == "stale_delivery"
 
 
 @pytest.mark.parametrize("timestamp", ["now", "-5", "9" * 5000, "1e9"])

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from apps.ml.deployment.protection.bounded_http import BoundedHttpProtocol
 from apps.ml.deployment.protection.middleware import DoorMiddleware
 from apps.ml.deployment.requests.refusals import answer_to, install_refusals
+from apps.ml.deployment.server.http_server import KEEP_ALIVE_SECONDS
 from apps.ml.evidence_service.audits.desk import AuditDesk
 from apps.ml.evidence_service.audits.routes import install
 from apps.ml.evidence_service.audits.settings import AuditSettings
@@ -74,7 +75,13 @@ def served(folder: Path, options: Options | None = None, **bounds: Any) -> Itera
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, http=BoundedHttpProtocol, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
+            app,
+            http=BoundedHttpProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,18 +101,21 @@ def test_a_killed_service_takes_its_worker_with_it(tmp_path: Path) -> None:
     with begun(SERVING, tmp_path / "private") as service:
         assert service.stdout is not None
         port = int(service.stdout.readline())
-        children = Path(f"/proc/{service.pid}/task")
         with asking(port, endless(), minimum_group_size=1):
-            until(lambda: workers(children))
-            (worker,) = workers(children)
+            until(lambda: workers(service.pid))
+            (worker,) = workers(service.pid)
             service.send_signal(signal.SIGKILL)
             service.wait()
             until(lambda: is_gone(worker))
 
 
-def workers(tasks: Path) -> list[int]:
-    """Return the children of all threads of a process."""
-    return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+def workers(process: int) -> list[int]:
+    """Return the children of all threads of a process; a thread may end while they are read."""
+    found: list[int] = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def test_settings_are_what_the_environment_says() -> None:

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 
 from apps.ml.artifact_paths import ArtifactPaths
+from apps.ml.deployment.requests.limits import Limits
 from apps.ml.evidence_service.application import EvidenceApplication
 from apps.ml.evidence_service.contract import contract_document
-from apps.ml.evidence_service.options import Options
+from apps.ml.evidence_service.options import CONTROL_BODY_BYTES, Bounds, Options
 from apps.ml.evidence_service.registry.store_watch import StoreWatch
 from apps.ml.experiments import registry, tags
 from apps.ml.experiments.tracking import TrackingStore, open_store
@@ -38,6 +39,12 @@ CHAMPION_GATE = {"name": "beside", "metric": "performance.roc_auc", "at_least": 
 FAR_WORSE = {"early_stopping": {"enabled": False}, "estimators": {"lightgbm": {"n_estimators": 1, "num_leaves": 2}}}
 DOCUMENTS = {"nyc_ll144.md": "# 144", "eu_ai_act_annex_iv.md": "# IV", "ml_bom.cdx.json": "{}", "minutes.md": "# Board"}
 UNFIT_NAME = 'a";b.md'
+PATIENCE_SECONDS = 300.0
+PATIENT = Bounds(
+    reading_seconds=PATIENCE_SECONDS, comparing_seconds=PATIENCE_SECONDS, changing_seconds=PATIENCE_SECONDS
+)
+"""For everything but the tests of impatience: a slow machine is none of their subjects."""
+
 ACT_TAGS = (tags.REASON, tags.ROLLED_BACK, tags.COMPARISON, tags.COMPARED_WITH)
 
 
@@ -91,14 +98,21 @@ def publish_small_registry(folder: Path) -> Published:
     return Published(folder, store.address, store)
 
 
+def patient(**options: Any) -> Options:
+    """Return options of a service that waits for whatever it does; `options` take the place of its own."""
+    limits = Limits(body_bytes=CONTROL_BODY_BYTES, body_seconds=PATIENCE_SECONDS)
+    return replace(Options(bounds=PATIENT, limits=limits), **options)
+
+
 @contextmanager
 def running_service(published: Published, options: Options | None = None) -> Iterator["Asking"]:
     """Run the service over the published registry; wait until it is ready."""
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("MLFLOW_TRACKING_URI", published.address)
-        chosen = options or Options(workspace=published.folder)
+        chosen = options or patient(workspace=published.folder)
         application = EvidenceApplication(chosen, StoreWatch(look_seconds=0.2, retry_seconds=0.1))
         with serving(application) as client:
+            client.timeout = httpx.Timeout(PATIENCE_SECONDS)
             until(lambda: client.get("/readyz").status_code == 200)
             yield Asking(client)
 

@@ -2,16 +2,18 @@
 
 import itertools
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from apps.ml.deployment.protection.admin_log import AdminLog
-from apps.ml.evidence_service.options import Bounds, Options
 from apps.ml.experiments import registry, tags
 from apps.ml.prediction_log.database import open_database, writing
 from apps.ml.prediction_log.schema import upgrade
@@ -21,10 +23,13 @@ from apps.ml.tests.code.evidence_service.registry.published_registry import (
     FOREIGN,
     MODEL,
     PASSES,
+    PATIENCE_SECONDS,
+    PATIENT,
     RANKS_WORSE,
     ROOT,
     Asking,
     Published,
+    patient,
     running_service,
 )
 from apps.ml.tests.protected_server import until
@@ -43,7 +48,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def service(published_once: Published, engine: Engine) -> Iterator[Asking]:
-    with running_service(published_once, Options(workspace=published_once.folder, engine=engine)) as asking:
+    with running_service(published_once, patient(workspace=published_once.folder, engine=engine)) as asking:
         yield asking
 
 
@@ -201,7 +206,7 @@ def test_a_web_page_may_not_promote_on_a_server_without_keys(service: Asking, pu
 
 
 def test_without_the_rows_in_the_workspace_nothing_is_promoted(published: Published, tmp_path: Path) -> None:
-    with running_service(published, Options(workspace=tmp_path)) as service:
+    with running_service(published, patient(workspace=tmp_path)) as service:
         message = service.post(PROMOTIONS, wanted(PASSES), 409).json()["error"]["message"]
         assert "INCONCLUSIVE, the comparison with the champion cannot be made: " in message
         shutil.copy(published.folder / "params.yaml", tmp_path)
@@ -213,7 +218,7 @@ def test_without_the_rows_in_the_workspace_nothing_is_promoted(published: Publis
 def test_nothing_is_promoted_unrecorded(published: Published, tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'log.db'}", create=True)
     upgrade(engine)
-    with running_service(published, Options(workspace=published.folder, engine=engine)) as service:
+    with running_service(published, patient(workspace=published.folder, engine=engine)) as service:
         with writing(engine) as connection:
             connection.execute(text("ALTER TABLE admin_actions RENAME TO gone"))
         answer = service.post(PROMOTIONS, wanted(PASSES), 503)
@@ -223,24 +228,43 @@ def test_nothing_is_promoted_unrecorded(published: Published, tmp_path: Path) ->
 
 
 def test_an_act_whose_caller_was_refused_never_begins(published: Published) -> None:
-    options = Options(workspace=published.folder, bounds=Bounds(changing_seconds=0.4))
-    with running_service(published, options) as service:
+    impatient = patient(workspace=published.folder, bounds=replace(PATIENT, changing_seconds=0.4))
+    with running_service(published, impatient) as service:
         with published.store.locked():
             refused = service.post(PROMOTIONS, wanted(PASSES), 503)
             assert refused.json()["error"]["code"] == "busy"
             assert refused.headers["retry-after"] == "5"
             service.get(f"{ROOT}/{MODEL}/versions")  # reading goes on
             assert service.post(ROLL_BACKS, {"reason": "x"}, 503).json()["error"]["code"] == "busy"
+        until(lambda: 'busy{work="changing"} 0.0' in service.client.get("/metrics").text)
+        assert published.champion() == CHAMPION
+    with running_service(published) as service:
         assert service.post(PROMOTIONS, wanted(FAILS), 409).json()["error"]["code"] == "not_promoted"
         assert published.champion() == CHAMPION
 
 
+@contextmanager
+def transactions_held(engine: Engine) -> Iterator[threading.Event]:
+    """Let everybody who begins a transaction wait until the event is set."""
+    goes_on = threading.Event()
+
+    def hold(_: object) -> None:
+        goes_on.wait(PATIENCE_SECONDS)
+
+    event.listen(engine, "begin", hold, insert=True)
+    try:
+        yield goes_on
+    finally:
+        goes_on.set()
+        event.remove(engine, "begin", hold)
+
+
 def test_an_act_that_has_begun_goes_on_though_its_caller_waits_no_longer(published: Published, engine: Engine) -> None:
-    bounds = Bounds(changing_seconds=1.5)
-    with running_service(published, Options(engine=engine, workspace=published.folder, bounds=bounds)) as service:
-        with writing(engine):  # the record of its beginning has to wait
-            error = service.post(PROMOTIONS, wanted(PASSES), 503).json()["error"]
-            assert error["code"] == "outcome_unknown"
-            assert published.champion() == CHAMPION
+    impatient = patient(engine=engine, workspace=published.folder, bounds=replace(PATIENT, changing_seconds=3.0))
+    with running_service(published, impatient) as service, transactions_held(engine) as goes_on:
+        error = service.post(PROMOTIONS, wanted(PASSES), 503).json()["error"]  # the record of its beginning has to wait
+        assert error["code"] == "outcome_unknown"
+        assert published.champion() == CHAMPION
+        goes_on.set()
         until(lambda: published.champion() == PASSES)
         until(lambda: results(engine)[-1] == ("promote", f"{MODEL}/{PASSES}", "done"))

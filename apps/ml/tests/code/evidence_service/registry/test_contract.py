@@ -10,6 +10,8 @@ from apps.ml.evidence_service.contract import CONTRACT_FILE, contract_document, 
 from apps.ml.evidence_service.registry import refused
 from apps.ml.tests.code.evidence_service.registry.published_registry import Asking
 
+REPOSITORY = Path(__file__).resolve().parents[6]
+
 
 def test_the_committed_contract_is_what_the_application_says() -> None:
     committed = json.loads(CONTRACT_FILE.read_text(encoding="utf-8"))
@@ -45,7 +47,7 @@ def test_every_operation_says_how_it_refuses() -> None:
 
 
 def test_every_code_of_a_refusal_is_documented_with_its_status() -> None:
-    page = Path("docs/api/evidence_service.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/api/evidence_service.md").read_text(encoding="utf-8")
     calls = [node for node in ast.walk(ast.parse(getsource(refused))) if isinstance(node, ast.Call)]
     codes = {
         (ast.unparse(call.args[0]), str(call.args[1].value))

@@ -9,6 +9,7 @@ from apps.ml.tests.code.evidence_service.registry.published_registry import (
     CHAMPION,
     FAILS,
     MODEL,
+    PATIENCE_SECONDS,
     ROOT,
     UNFIT_NAME,
     Asking,
@@ -86,7 +87,7 @@ def test_no_other_path_can_be_asked_for(name: str, service: Asking) -> None:
 
 def _raw(service: Asking, target: str) -> tuple[int, str]:
     url = service.client.base_url
-    with socket.create_connection((url.host, url.port or 80), 10) as connection:
+    with socket.create_connection((url.host, url.port or 80), PATIENCE_SECONDS) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         received = b""
         while piece := connection.recv(65536):

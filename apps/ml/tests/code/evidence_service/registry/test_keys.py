@@ -12,7 +12,6 @@ from apps.ml.deployment.protection.door_settings import DoorSettings
 from apps.ml.deployment.protection.key_ring import KeyRing, RingSettings
 from apps.ml.deployment.protection.key_store import MICROSECONDS, Wanted, create_key
 from apps.ml.deployment.protection.response_headers import SECURITY_HEADERS
-from apps.ml.evidence_service.options import Options
 from apps.ml.evidence_service.scopes import scope_of_path
 from apps.ml.experiments import tags
 from apps.ml.prediction_log.database import open_database, writing
@@ -23,6 +22,7 @@ from apps.ml.tests.code.evidence_service.registry.published_registry import (
     ROOT,
     Asking,
     Published,
+    patient,
     running_service,
 )
 
@@ -54,7 +54,7 @@ def guarded(published_once: Published, tmp_path_factory: pytest.TempPathFactory)
     with writing(engine) as connection:
         keys = {scope: create_key(connection, Wanted(f"key-{scope}", (scope,)), now).text for scope in SCOPES}
     door = Door(DoorSettings(), KeyRing(engine, RingSettings(3, 600)))
-    with running_service(published_once, Options(door, engine, published_once.folder)) as service:
+    with running_service(published_once, patient(door=door, engine=engine, workspace=published_once.folder)) as service:
         yield Guarded(service, keys, AdminLog(engine))
     engine.dispose()
 

@@ -29,7 +29,8 @@ from apps.ml.tests.protected_server import until
 
 REPOSITORY = Path(__file__).resolve().parents[6]
 COMMAND = [sys.executable, "-m", "apps.ml.command_line", "evidence", "--json"]
-END_SECONDS = 40
+END_SECONDS = 120
+PATIENCE_SECONDS = 120
 
 
 @contextmanager
@@ -39,14 +40,15 @@ def started(
     """Start the command with keys and uploads below `home`; it is ended whatever happens."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FAIRMIND_", "DATABASE_"))}
     own = {"MLFLOW_TRACKING_URI": tracking, "FAIRMIND_AUDIT_DIR": str(home / "audits"), "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=home,
-        env={**kept, **own, **(environment or {})},
-    )
+    with (home / "stderr.log").open("a") as log:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=home,
+            env={**kept, **own, **(environment or {})},
+        )
     with process:
         try:
             yield process
@@ -66,13 +68,13 @@ def test_it_announces_itself_and_ends_when_told_once_all_is_answered(published: 
     with started(tmp_path, published.address, "--port", "0", "--workspace", workspace) as process:
         listening, ready = next_event(process), next_event(process)
         assert (listening["event"], ready["event"]) == ("listening", "ready")
-        with httpx.Client(base_url=listening["address"], timeout=20) as client:
+        with httpx.Client(base_url=listening["address"], timeout=PATIENCE_SECONDS) as client:
             assert client.get("/readyz").json()["ready"]
             with ThreadPoolExecutor(1) as pool:
                 body = {"version": FAILS, "reason": "asked before the end"}
                 with published.store.locked():
                     begun = pool.submit(client.post, f"{ROOT}/{MODEL}/promotions", json=body)
-                    with httpx.Client(base_url=listening["address"], timeout=20) as other:
+                    with httpx.Client(base_url=listening["address"], timeout=PATIENCE_SECONDS) as other:
                         until(lambda: 'busy{work="changing"} 1.0' in other.get("/metrics").text)
                     process.send_signal(signal.SIGTERM)
                     with pytest.raises(subprocess.TimeoutExpired):
@@ -88,8 +90,8 @@ def test_it_waits_for_a_store_lets_other_machines_in_with_a_key_alone_and_ends_w
         listening, waiting = next_event(process), next_event(process)
         assert (listening["event"], waiting["event"]) == ("listening", "waiting")
         address = f"http://127.0.0.1:{listening['address'].rpartition(':')[2]}"
-        assert httpx.get(address + ROOT).status_code == 401
-        assert httpx.get(address + "/readyz").json()["ready"] is False
+        assert httpx.get(address + ROOT, timeout=PATIENCE_SECONDS).status_code == 401
+        assert httpx.get(address + "/readyz", timeout=PATIENCE_SECONDS).json()["ready"] is False
         process.send_signal(signal.SIGINT)
         assert process.wait(END_SECONDS) == 0
 

@@ -16,38 +16,66 @@ from apps.ml.experiments.tracking import TrackingStore
 from apps.ml.tests.code.evidence_service.registry.published_registry import Published
 from apps.ml.tests.protected_server import until
 
+SECONDS = 300.0
+"""How long callers wait, on the clock of the event loop."""
+
 
 @pytest.fixture
 def store(published: Published, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreWatch]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", published.address)
     watch = StoreWatch()
     watch.start()
-    until(lambda: watch.state.trouble is None)
-    yield watch
-    watch.close()
+    try:
+        until(lambda: watch.state.trouble is None)
+        yield watch
+    finally:
+        watch.close()
+
+
+class MovedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test moves on by hand."""
+
+    moved_seconds = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.moved_seconds
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
         await work()
 
-    asyncio.run(whole())
+    with asyncio.Runner(loop_factory=MovedLoop) as runner:
+        runner.run(whole())
+
+
+async def impatient(asked: Awaitable[object]) -> object:
+    """Await something that waits longer than may be; half of that time passes again and again."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(asked)
+    assert isinstance(loop, MovedLoop)
+    while not task.done():
+        await asyncio.sleep(0.01)
+        loop.moved_seconds += SECONDS / 2
+    return task.result()
 
 
 def test_a_caller_is_refused_in_time_while_the_thread_keeps_its_place(store: StoreWatch) -> None:
     async def work() -> None:
-        bounded, hold, begun = StoreWork(store, 1, 0.3), threading.Event(), threading.Event()
+        bounded, hold, begun = StoreWork(store, 1, SECONDS), threading.Event(), threading.Event()
 
         def slow(_: TrackingStore) -> None:
             begun.set()
-            hold.wait(10)
+            hold.wait(60)
 
+        waiting = asyncio.create_task(bounded.do(slow))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
         with pytest.raises(TooSlowError, match="takes long to answer"):
-            await bounded.do(slow)
-        assert (begun.is_set(), bounded.at_work) == (True, 1)
+            await impatient(waiting)
+        assert bounded.at_work == 1
         never = threading.Event()
         with pytest.raises(RefusalError, match="as may be at once") as refused:
-            await bounded.do(lambda _: never.set())
+            await impatient(bounded.do(lambda _: never.set()))
         assert refused.value.code == "busy"
         hold.set()
         await bounded.finish()
@@ -60,7 +88,7 @@ def test_a_caller_is_refused_in_time_while_the_thread_keeps_its_place(store: Sto
 
 def test_many_who_ask_for_the_same_at_once_are_answered_by_one_reading(store: StoreWatch) -> None:
     async def work() -> None:
-        bounded, asked = StoreWork(store, 4, 10.0), []
+        bounded, asked = StoreWork(store, 4, SECONDS), []
 
         def read(_: TrackingStore) -> int:
             asked.append(1)
@@ -78,7 +106,7 @@ def test_many_who_ask_for_the_same_at_once_are_answered_by_one_reading(store: St
 
 def test_an_error_reaches_everybody_who_waits_and_an_away_store_becomes_503(store: StoreWatch) -> None:
     async def work() -> None:
-        bounded = StoreWork(store, 1, 10.0)
+        bounded = StoreWork(store, 1, SECONDS)
 
         def fail(_: TrackingStore) -> None:
             raise ServiceUnavailableError("postgresql://host/database does not answer")

@@ -11,7 +11,7 @@ from apps.ml.experiments.tuning.records import trial_records
 from apps.ml.experiments.tuning.storage import place_of
 from apps.ml.experiments.tuning.study import opened
 from apps.ml.experiments.tuning.working import Budget, standing, untold
-from apps.ml.tests.slow_tuning_worker import the_problem
+from apps.ml.tests.code.experiments.tuning.held_worker import the_problem
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,9 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +16,52 @@ from apps.ml.experiments.tuning.running import run_in_processes
 from apps.ml.experiments.tuning.storage import Place, StudyLock, open_storage, place_of
 from apps.ml.experiments.tuning.study import opened
 from apps.ml.experiments.tuning.working import RETRY_OF, Budget, standing, untold
-from apps.ml.tests.slow_tuning_worker import the_place, the_problem
+from apps.ml.tests.code.experiments.tuning import held_worker
+from apps.ml.tests.code.experiments.tuning.held_worker import IN_A_TRIAL, the_problem
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 600
+GRACE_SECONDS = 3
 TRIALS = 5
 
 
+@dataclass(frozen=True)
+class Held:
+    """A worker that was started; in the middle of each trial it waits to be told to go on."""
+
+    process: "subprocess.Popen[str]"
+
+    def in_a_trial(self) -> None:
+        """Wait until it is in the middle of a trial."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"{IN_A_TRIAL}\n"
+
+    def goes_on(self) -> None:
+        """Let it end the trial that it is in."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def is_killed(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+
+
 @contextmanager
-def worker(address: str, seconds: float = 0.5) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a slow worker; whatever is left of it is ended afterwards."""
-    command = [sys.executable, "-m", "apps.ml.tests.slow_tuning_worker", address, str(TRIALS), str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+def worker(address: str, grace_seconds: int = PATIENCE_SECONDS) -> Iterator[Held]:
+    """Start a worker that takes others for dead after a while; whatever is left of it is ended afterwards."""
+    command = [sys.executable, "-m", held_worker.__name__, address, str(TRIALS), str(grace_seconds)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        try:
+            yield Held(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def test_two_workers_one_killed_then_both_then_resumed(address: str) -> None:
-    asked, place = the_problem(), the_place(place_of(address, Path()).address)
+    asked, place = the_problem(), place_of(address, Path())
     with (
         worker(place.address) as first,
         worker(place.address) as second,
@@ -53,15 +71,19 @@ def test_two_workers_one_killed_then_both_then_resumed(address: str) -> None:
         def found() -> Any:
             return standing(study.study.get_trials(deepcopy=False))
 
-        wait_until(lambda: found().running == 2)
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        wait_until(lambda: found().finished >= 2)
-        second.send_signal(signal.SIGKILL)
-        second.wait()
-        assert found().finished < TRIALS
-        with worker(place.address, 0.05) as third:
-            assert third.wait(PATIENCE_SECONDS) == 0
+        for one in (first, second):
+            one.in_a_trial()
+        assert found().running == 2
+        first.is_killed()
+        for finished in (1, 2):
+            second.goes_on()
+            second.in_a_trial()
+            assert found().finished == finished
+        second.is_killed()
+        assert found().finished == 2 < TRIALS
+        with worker(place.address, GRACE_SECONDS) as third:
+            third.process.communicate(timeout=PATIENCE_SECONDS)
+            assert third.process.returncode == 0
         trials = study.study.get_trials()
         assert (found().completed, found().finished, found().running, found().waiting) == (TRIALS, TRIALS, 0, 0)
         repeated = {number: trial for trial in trials for number in trial.user_attrs.get(RETRY_OF, ())}
@@ -74,13 +96,12 @@ def test_two_workers_one_killed_then_both_then_resumed(address: str) -> None:
 
 
 def test_a_terminated_worker_leaves_a_study_that_goes_on(tmp_path: Path) -> None:
-    asked, place = the_problem(), the_place(f"sqlite:///{tmp_path / 'study.db'}")
+    asked, place = the_problem(), place_of(f"sqlite:///{tmp_path / 'study.db'}", Path())
     with opened(asked, place, asked.name) as study:
-        with worker(place.address, 1.0) as first:
-            assert first.stdout is not None
-            assert first.stdout.readline() == b"in a trial\n"
-            first.send_signal(signal.SIGTERM)
-            assert first.wait(PATIENCE_SECONDS) == 130
+        with worker(place.address) as first:
+            first.in_a_trial()
+            first.process.send_signal(signal.SIGTERM)
+            assert first.process.wait(PATIENCE_SECONDS) == 130
         assert standing(study.study.get_trials()).running == 0
         assert standing(study.study.get_trials()).waiting == 1
 
